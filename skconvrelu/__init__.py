@@ -1,0 +1,13 @@
+"""Two-layer ReLU networks trained to global optimality, as scikit-learn estimators."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from skconvrelu._classifier import ConvexReLUClassifier
+from skconvrelu._regressor import ConvexReLURegressor
+
+try:
+    __version__ = version("skconvrelu")
+except PackageNotFoundError:  # a source tree that was never installed
+    __version__ = "0+unknown"
+
+__all__ = ["ConvexReLUClassifier", "ConvexReLURegressor", "__version__"]

@@ -1,0 +1,154 @@
+"""Arrangement cones ``K = {u : (2D - I) X u >= 0}``: projections, with bounds on their norms that are valid at any time.
+
+``||Proj_K(v)||`` is the price of a block, the left-hand side of dual feasibility. It is squeezed from both sides,
+
+    v'u / ||u||  <=  ||Proj_K(v)||  <=  ||v + X'(2D - I) rho||        (u in K, rho >= 0),
+
+so a search can stop as soon as the answer to "above beta?" is certain. Many cones over the same X are treated at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skconvrelu._products import CHUNK, ColumnProducts
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Projections:
+    """Bounds and points for a batch of projections.
+
+    Attributes
+    ----------
+    upper, lower : ndarray of shape (B,)
+        Valid bounds on ``||Proj_K(v)||``.
+    points : ndarray of shape (B, d)
+        The feasible vectors that give ``lower`` (approximate projections; zero where none was found).
+    """
+
+    upper: Array
+    lower: Array
+    points: Array
+
+
+def project(
+    X: Array,
+    patterns: Mask,
+    V: Array,
+    *,
+    level: float | None = None,
+    rtol: float = 1e-9,
+    max_iter: int = 60,
+) -> Projections:
+    """Project each row of ``V`` on the cone of the pattern beside it.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+    patterns : bool ndarray of shape (B, n)
+    V : ndarray of shape (B, d)
+    level : float, default=None
+        Stop on a row as soon as ``upper <= level``, or ``lower > level`` with the two within 1%.
+    rtol : float, default=1e-9
+        Otherwise stop when ``upper - lower <= rtol * ||v||``.
+    max_iter : int, default=60
+        Interior-point iterations; the bounds are valid whenever it stops.
+    """
+    n, d = X.shape
+    rows = np.flatnonzero(X.any(axis=1))
+    A = np.ascontiguousarray(X[rows])
+    products = ColumnProducts(A)
+    out = Projections(np.sqrt(np.einsum("bi,bi->b", V, V)), np.zeros(len(V)), np.zeros_like(V))
+    step = max(1, CHUNK // (8 * max(n, d * d)))
+    for start in range(0, len(V), step):
+        part = np.arange(start, min(start + step, len(V)))
+        open_ = part[out.upper[part] > (0.0 if level is None else level)]
+        if len(open_):
+            signs = np.where(patterns[open_][:, rows], 1.0, -1.0)
+            batch = _Batch(A, products, signs, V[open_], open_)
+            for _ in range(max_iter):
+                if not batch.record(out, level, rtol):
+                    break
+                batch.step()
+    return out
+
+
+class _Batch:
+    """Primal-dual interior point on ``min ||u - v||^2 / 2, (2D - I) X u >= 0``, each cone with its own step and barrier.
+
+    Vectors are scaled to ``||v|| = 1``; cones whose answer is known leave the batch.
+    """
+
+    _PER_CONE = ("index", "size", "v", "u", "slack", "rho", "signs", "dual", "Au")
+
+    def __init__(self, A: Array, products: ColumnProducts, signs: Array, V: Array, index: NDArray[np.intp]) -> None:
+        self.A, self.products, self.signs, self.index = A, products, signs, index
+        self.size = np.sqrt(np.einsum("bi,bi->b", V, V))
+        self.v = V / self.size[:, None]
+        self.u = self.v.copy()
+        self.slack = np.maximum(np.abs(self.u @ A.T), 0.1 * np.sqrt(np.einsum("ni,ni->n", A, A)))
+        self.rho = (0.1 / len(A)) / self.slack
+        self.dual = self.Au = self.v  # set by record
+
+    def record(self, out: Projections, level: float | None, rtol: float) -> bool:
+        """Keep the best bounds seen so far and the cones that need more; False when none does."""
+        self.dual = self.v + (self.signs * self.rho) @ self.A
+        self.Au = self.signs * (self.u @ self.A.T)
+        length = np.sqrt(np.einsum("bi,bi->b", self.dual, self.dual))
+        upper = length * self.size
+        better = upper < out.upper[self.index]
+        out.upper[self.index[better]] = upper[better]
+        norm = np.sqrt(np.einsum("bi,bi->b", self.u, self.u))
+        feasible = (self.Au >= 0.0).all(axis=1) & (norm > 0.0)
+        cosine = np.einsum("bi,bi->b", self.u, self.v) / np.where(norm > 0.0, norm, 1.0)
+        lower = np.where(feasible, cosine, 0.0) * self.size
+        better = lower > out.lower[self.index]
+        out.lower[self.index[better]] = lower[better]
+        out.points[self.index[better]] = self.u[better] * self.size[better, None]
+
+        up, low = out.upper[self.index], out.lower[self.index]
+        # length^2 - ||Proj||^2 is at most the complementarity plus what infeasibility may add
+        crossed = np.einsum("bn,bn->b", self.slack, self.rho)
+        crossed += np.abs((self.Au - self.slack) * self.rho).sum(axis=1)
+        done = (up - low <= rtol * self.size) | (crossed <= rtol * length)
+        if level is not None:
+            done |= (up <= level) | ((low > level) & (up - low <= 0.01 * low))
+        if done.any():
+            for name in self._PER_CONE:
+                setattr(self, name, getattr(self, name)[~done])
+        return len(self.index) > 0
+
+    def step(self) -> None:
+        """One predictor-corrector step of every cone in the batch."""
+        d = self.A.shape[1]
+        product = self.slack * self.rho
+        mu: Array = product.sum(axis=1) / len(self.A)
+        H = self.products(self.rho / self.slack)
+        H[:, np.arange(d), np.arange(d)] += 1.0 + 1e-14 * np.einsum("bii->b", H)[:, None]
+        inverse = np.asarray(np.linalg.inv(H), dtype=np.float64)
+        _, ds, drho = self._direction(inverse, -product)
+        a = self._length(ds, drho)
+        predicted = np.einsum("bn,bn->b", self.slack + a * ds, self.rho + a * drho) / len(self.A)
+        centring = np.clip(predicted / mu, 0.0, 1.0) ** 3 * mu
+        target = centring[:, None] - product - ds * drho
+        du, ds, drho = self._direction(inverse, target)
+        a = self._length(ds, drho)
+        self.u, self.slack, self.rho = self.u + a * du, self.slack + a * ds, self.rho + a * drho
+
+    def _direction(self, inverse: Array, target: Array) -> tuple[Array, Array, Array]:
+        infeasible = self.Au - self.slack
+        rhs = self.dual - self.u + (self.signs * ((target - self.rho * infeasible) / self.slack)) @ self.A
+        du = np.einsum("bij,bj->bi", inverse, rhs)
+        ds = self.signs * (du @ self.A.T) + infeasible
+        return du, ds, (target - self.rho * ds) / self.slack
+
+    def _length(self, ds: Array, drho: Array) -> Array:
+        hit = np.maximum((-ds / self.slack).max(axis=1), (-drho / self.rho).max(axis=1))
+        step: Array = np.minimum(1.0, 0.99 / np.maximum(hit, 1e-300))
+        return step[:, None]

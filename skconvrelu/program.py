@@ -1,0 +1,341 @@
+"""The convex program over a given set of arrangements, and the solution that verifies itself.
+
+Nothing here trusts a solver: objective, dual bound, gap and cone violation are computed from the arrays at hand
+(DESIGN: Pilanci & Ergen 2020; Wang, Lacotte & Pilanci 2022).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skconvrelu.cones import project
+from skconvrelu.losses import Loss
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class ConvexProgram:
+    """``min sum_i w_i l(f_i, y_i) + beta sum_j ||u_j||`` with ``f = sum_j D_j X u_j v_j' + b`` and ``u_j`` in its cone.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        Data, the constant column for hidden biases already appended.
+    Y : ndarray of shape (n, K)
+        Coded targets.
+    weights : ndarray of shape (n,)
+        Positive, summing to one (``s_i / S``).
+    patterns : bool ndarray of shape (P, n)
+        Rows are the diagonals of ``D_1 .. D_P``.
+    loss : Loss
+    beta : float
+    constrained : bool
+        True keeps ``(2 D_j - I) X u_j >= 0`` (ReLU), False drops it (gated ReLU).
+    fit_intercept : bool
+        A free, unpenalised output intercept ``b``.
+    block_patterns : ndarray of shape (B,)
+        Pattern of each block.
+    block_directions : ndarray of shape (B, K)
+        Unit output direction of each block.
+    """
+
+    X: Array
+    Y: Array
+    weights: Array
+    patterns: Mask
+    loss: Loss
+    beta: float
+    constrained: bool
+    fit_intercept: bool
+    block_patterns: Index
+    block_directions: Array
+
+    @classmethod
+    def over_patterns(
+        cls,
+        X: Array,
+        Y: Array,
+        weights: Array,
+        patterns: Mask,
+        loss: Loss,
+        beta: float,
+        *,
+        constrained: bool = True,
+        fit_intercept: bool = True,
+    ) -> ConvexProgram:
+        """One block for each pattern, output and sign (gated blocks have no sign: their vectors are free)."""
+        K = Y.shape[1]
+        axes = np.vstack([np.eye(K), -np.eye(K)]) if constrained else np.eye(K)
+        return cls(
+            X=X,
+            Y=Y,
+            weights=weights,
+            patterns=patterns,
+            loss=loss,
+            beta=beta,
+            constrained=constrained,
+            fit_intercept=fit_intercept,
+            block_patterns=np.tile(np.arange(len(patterns)), len(axes)),
+            block_directions=np.repeat(axes, len(patterns), axis=0),
+        )
+
+    @property
+    def n_blocks(self) -> int:
+        return len(self.block_patterns)
+
+    @property
+    def intercept_basis(self) -> Array:
+        """Columns (K, q) that a free intercept moves in; none without an intercept."""
+        K = self.Y.shape[1]
+        return self.loss.intercept_basis(K) if self.fit_intercept else np.zeros((K, 0))
+
+    def masks(self, blocks: Index) -> Array:
+        """The 0/1 diagonals of the blocks as floats, (len(blocks), n)."""
+        return self.patterns[self.block_patterns[blocks]].astype(np.float64)
+
+    def restrict(self, blocks: Index) -> ConvexProgram:
+        """The program on a subset of the blocks; patterns and data are shared."""
+        return replace(self, block_patterns=self.block_patterns[blocks], block_directions=self.block_directions[blocks])
+
+    def outputs(self, blocks: Index, coef: Array) -> Array:
+        """Network outputs (n, K) before the intercept: a ReLU where blocks are constrained, the gates otherwise."""
+        Xu = coef @ self.X.T
+        hidden = np.maximum(Xu, 0.0) if self.constrained else self.masks(blocks) * Xu
+        return hidden.T @ self.block_directions[blocks]
+
+    def loss_value(self, F: Array) -> float:
+        """Weighted mean loss of outputs."""
+        return float(self.weights @ self.loss.value(F, self.Y))
+
+    def penalty(self, coef: Array) -> float:
+        """``beta`` times the sum of the norms."""
+        return float(self.beta * np.linalg.norm(coef, axis=1).sum())
+
+    def best_intercept(self, F: Array) -> Array:
+        """The output intercept (K,) that minimises the loss for outputs ``F``: Newton on the gradient, to rounding."""
+        basis = self.intercept_basis
+        c = np.zeros(basis.shape[1])
+        if not len(c):
+            return np.zeros(self.Y.shape[1])
+
+        def look(c: Array) -> tuple[float, Array, float, float]:
+            terms = self.weights[:, None] * self.loss.gradient(F + basis @ c, self.Y)
+            gradient = basis.T @ terms.sum(axis=0)
+            return self.loss_value(F + basis @ c), gradient, float(np.linalg.norm(gradient)), float(np.abs(terms).sum())
+
+        value, gradient, size, total = look(c)
+        lift = 0.0
+        for _ in range(200):
+            if size <= 1e-16 * total:
+                break
+            root = np.einsum("nkl,kq->nlq", self.loss.curvature_root(F + basis @ c, self.Y), basis)
+            hessian = np.einsum("n,nlq,nlr->qr", self.weights, root, root)
+            # Levenberg: where the loss is saturated its curvature vanishes and a plain Newton step is meaningless
+            diagonal = lift + 1e-14 * np.trace(hessian) + 1e-12
+            trial = c - np.linalg.solve(hessian + diagonal * np.eye(len(c)), gradient)
+            new = look(trial)
+            rounding = 1e-14 * abs(value)
+            # far away the value is the merit; when it has no digits left, the gradient is
+            if new[0] < value - rounding or (new[0] <= value + rounding and new[2] < size):
+                c, (value, gradient, size, total), lift = trial, new, 0.1 * lift
+            elif lift > 1e3:  # only rounding is left to gain
+                break
+            else:
+                lift = max(10.0 * lift, 1e-8)
+        return basis @ c
+
+    def dual_point(self, F: Array) -> Array:
+        """``lambda_i = -w_i l'(f_i, y_i)`` (n, K) at outputs ``F`` with the best intercept added, so that its sum vanishes."""
+        return -self.weights[:, None] * self.loss.gradient(F + self.best_intercept(F), self.Y)
+
+    def balanced_dual(self, dual: Array) -> Array:
+        """The nearest kind of dual point a certificate can use: moved into the dual domain, its sum made to vanish exactly."""
+        A = self.loss.project_dual(-dual / self.weights[:, None], self.Y)
+        return self.dual_point(self.loss.outputs_at(A, self.Y))
+
+    def dual_value(self, dual: Array) -> float:
+        """Dual objective ``-sum_i w_i l*(-lambda_i / w_i)``; a lower bound of the optimum when ``dual`` is feasible."""
+        drift = np.abs(self.intercept_basis.T @ dual.sum(axis=0)).max(initial=0.0)
+        if (
+            drift > 1e-9 * np.abs(dual).sum()
+        ):  # a free intercept makes the bound -inf unless the dual point sums to zero
+            return -np.inf
+        A = self.loss.project_dual(-dual / self.weights[:, None], self.Y)
+        return -float(self.weights @ self.loss.conjugate(A, self.Y))
+
+    def gradients(self, dual: Array, blocks: Index) -> Array:
+        """``X' D_j Lambda v_j`` of the blocks, (len(blocks), d)."""
+        return (self.masks(blocks) * (self.block_directions[blocks] @ dual.T)) @ self.X
+
+    def prices(
+        self, dual: Array, blocks: Index | None = None, *, level: float | None = None, rtol: float = 1e-9
+    ) -> tuple[Array, Array]:
+        """Valid upper and lower bounds of ``||Proj_{K_j}(X' D_j Lambda v_j)||``, the left-hand side of dual feasibility.
+
+        ``level`` lets the projection of a block stop once it is certain on which side of it the price lies.
+        """
+        blocks = np.arange(self.n_blocks) if blocks is None else blocks
+        V = self.gradients(dual, blocks)
+        if not self.constrained:
+            norms = np.linalg.norm(V, axis=1)
+            return norms, norms
+        found = project(self.X, self.patterns[self.block_patterns[blocks]], V, level=level, rtol=rtol)
+        return found.upper, found.lower
+
+    def beta_max(self) -> float:
+        """The smallest beta whose optimum over these blocks is the zero network: the largest price at the best constant."""
+        dual = self.dual_point(np.zeros_like(self.Y))
+        upper, lower = self.prices(dual, rtol=1e-3)
+        leaders = np.flatnonzero(upper >= (1.0 - 1e-9) * lower.max(initial=0.0))
+        largest = float(self.prices(dual, leaders, rtol=1e-12)[0].max(initial=0.0))
+        return largest if largest > 1e-14 * self.largest_price() else 0.0
+
+    def largest_price(self) -> float:
+        """``sum_i w_i ||l'(0, y_i)|| ||x_i||``, a bound of all prices at zero outputs and the unit in which they round."""
+        gradient = self.weights[:, None] * self.loss.gradient(np.zeros_like(self.Y), self.Y)
+        return float(np.linalg.norm(gradient, axis=1) @ np.linalg.norm(self.X, axis=1))
+
+    def cone_violation(self, blocks: Index, coef: Array) -> float:
+        """Largest ``-(2D - I) X u`` over the rows and blocks, 0 when every constraint holds."""
+        if not self.constrained or not len(blocks):
+            return 0.0
+        signed = (2.0 * self.masks(blocks) - 1.0) * (coef @ self.X.T)
+        return float(max(0.0, -signed.min(initial=0.0)))
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What a solver hands over: points, no claims.
+
+    ``multipliers`` (m, n) are nonnegative constraint multipliers of the blocks ``priced`` at the dual point; with them
+    the price of such a block is bounded by ``||X' D Lambda v + X'(2D - I) rho||`` without a projection.
+    """
+
+    blocks: Index
+    coef: Array
+    dual: Array
+    n_iter: int
+    converged: bool
+    priced: Index = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
+    multipliers: Array = field(default_factory=lambda: np.zeros((0, 0)))
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A verified point of a :class:`ConvexProgram`.
+
+    Attributes
+    ----------
+    blocks : ndarray of shape (m,)
+        Indices of the nonzero blocks.
+    coef : ndarray of shape (m, d)
+        Their vectors ``u_j``.
+    intercept : ndarray of shape (K,)
+    dual : ndarray of shape (n, K)
+        A dual feasible point, scaled so that every block's price bound is at most beta.
+    objective, dual_objective : float
+        Their values; the optimum over these arrangements lies between.
+    scale : float
+        Loss of the network that is zero everywhere: the unit in which rounding is measured.
+    cone_violation : float
+    n_iter : int
+    solver : str
+    """
+
+    blocks: Index
+    coef: Array
+    intercept: Array
+    dual: Array
+    objective: float
+    dual_objective: float
+    scale: float
+    cone_violation: float
+    n_iter: int
+    solver: str
+
+    @classmethod
+    def unverified(cls, program: ConvexProgram, blocks: Index, coef: Array) -> Solution:
+        """A starting point: blocks and vectors of an earlier fit, its dual point taken at their outputs, nothing certified."""
+        F = program.outputs(blocks, coef)
+        return cls(
+            blocks=blocks,
+            coef=coef,
+            intercept=program.best_intercept(F),
+            dual=program.dual_point(F),
+            objective=np.inf,
+            dual_objective=-np.inf,
+            scale=1.0,
+            cone_violation=np.inf,
+            n_iter=0,
+            solver="",
+        )
+
+    @property
+    def gap(self) -> float:
+        """Absolute duality gap, never below zero."""
+        return max(0.0, self.objective - self.dual_objective)
+
+    def is_optimal(self, tol: float) -> bool:
+        """Whether the gap is below ``tol`` relative to the objective, or below what rounding lets anyone compute."""
+        return self.gap <= tol * self.objective + 1e-14 * self.scale
+
+
+def price_bounds(program: ConvexProgram, candidate: Candidate, *, rtol: float) -> Array:
+    """Valid upper bounds (B,) of all prices at the candidate's dual point, cheap where it brought multipliers."""
+    upper = np.full(program.n_blocks, np.inf)
+    if program.constrained and len(candidate.priced):
+        signs = 2.0 * program.masks(candidate.priced) - 1.0
+        moved = program.gradients(candidate.dual, candidate.priced) + (signs * candidate.multipliers) @ program.X
+        upper[candidate.priced] = np.linalg.norm(moved, axis=1)
+    rest = np.flatnonzero(upper > program.beta * (1.0 + rtol))
+    if len(rest):
+        upper[rest] = np.minimum(upper[rest], program.prices(candidate.dual, rest, level=program.beta, rtol=rtol)[0])
+    return upper
+
+
+def evaluate(program: ConvexProgram, candidate: Candidate, *, solver: str, rtol: float = 1e-9) -> Solution:
+    """Verify a candidate: drop blocks that only hold rounding, find the best intercept, scale the dual point, take the gap."""
+    bounds = price_bounds(program, candidate, rtol=rtol)
+    worst = bounds.max(initial=0.0)
+    dual = candidate.dual * min(1.0, program.beta / worst) if worst > 0.0 else candidate.dual
+    dual_objective = program.dual_value(dual)
+    blocks, coef, intercept, objective = _drop_negligible(program, candidate, dual_objective)
+    return Solution(
+        blocks=blocks,
+        coef=coef,
+        intercept=intercept,
+        dual=dual,
+        objective=objective,
+        dual_objective=dual_objective,
+        scale=program.loss_value(np.zeros_like(program.Y)),
+        cone_violation=program.cone_violation(blocks, coef),
+        n_iter=candidate.n_iter,
+        solver=solver,
+    )
+
+
+def _drop_negligible(
+    program: ConvexProgram, candidate: Candidate, dual_objective: float
+) -> tuple[Index, Array, Array, float]:
+    """Zero the blocks an interior method leaves barely nonzero, as many as cost at most a tenth of the gap."""
+    norms = np.linalg.norm(candidate.coef, axis=1)
+
+    def point(keep: Mask) -> tuple[Index, Array, Array, float]:
+        blocks, coef = candidate.blocks[keep], candidate.coef[keep]
+        F = program.outputs(blocks, coef)
+        intercept = program.best_intercept(F)
+        return blocks, coef, intercept, program.loss_value(F + intercept) + program.penalty(coef)
+
+    full = point(norms > 0.0)
+    allowed = full[3] + 0.1 * max(full[3] - dual_objective, 0.0)
+    for threshold in (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-8):
+        thinned = point(norms > threshold * norms.max(initial=0.0))
+        if thinned[3] <= allowed:
+            return thinned
+    return full

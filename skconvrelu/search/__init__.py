@@ -1,0 +1,1 @@
+"""Search over all arrangements, not only those at hand."""

@@ -1,0 +1,186 @@
+"""Solver backends, one a file, all with ``solve(program, *, tol, max_iter, start) -> Solution``; and the choice between them."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from dataclasses import replace
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
+
+from skconvrelu.program import ConvexProgram, Index, Solution
+from skconvrelu.solvers import clarabel, mosek, working_set
+from skconvrelu.solvers._errors import SolverError, SolverUnavailableError
+
+__all__ = ["SOLVERS", "SolverError", "SolverUnavailableError", "choose_solver", "solve_program"]
+
+Array = NDArray[np.float64]
+
+logger = logging.getLogger(__name__)
+
+SOLVERS = {"mosek": mosek.solve, "clarabel": clarabel.solve, "scipy": working_set.solve}
+
+
+def choose_solver(solver: str) -> str:
+    """The backend that ``solver`` stands for: "auto" is MOSEK where it is installed and licensed, else "scipy"."""
+    if solver != "auto":
+        return solver
+    return "mosek" if mosek.is_available() else "scipy"
+
+
+def solve_program(
+    program: ConvexProgram,
+    *,
+    solver: str,
+    tol: float,
+    max_iter: int,
+    start: Solution | None = None,
+    n_jobs: int | None = None,
+) -> Solution:
+    """Solve with a backend and verify; outputs that do not interact are solved apart, in parallel by joblib.
+
+    Every solve runs on one BLAS thread: that is faster at these sizes and makes the result independent of ``n_jobs``.
+
+    Raises
+    ------
+    SolverUnavailableError
+        If a named backend is not installed or not licensed.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If a backend failed and the next one took over, or the gap stayed above ``tol`` times the objective.
+    """
+    parts = _independent_outputs(program)
+    jobs = (
+        delayed(_solve_one)(part, solver, tol, max_iter, _part_of(start, blocks, k) if len(parts) > 1 else start)
+        for k, (part, blocks) in enumerate(parts)
+    )
+    results = Parallel(n_jobs=n_jobs if len(parts) > 1 else 1)(jobs)
+    solutions = [result[0] for result in results]
+    solution = _merge(solutions, [blocks for _, blocks in parts]) if len(parts) > 1 else solutions[0]
+    # warnings raised in a worker process would be lost: they travel as text
+    for message in dict.fromkeys(result[1] for result in results if result[1]):
+        warnings.warn(message, ConvergenceWarning, stacklevel=3)
+    if not solution.is_optimal(tol):
+        warnings.warn(
+            f"The duality gap {solution.gap:.3g} is above tol times the objective ({tol:.3g} * {solution.objective:.6g}) "
+            f"after {solution.n_iter} iterations of the solver {solution.solver!r}. "
+            "Increase max_iter or tol, or scale the features; objective_ and dual_gap_ are exact for the point returned.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+    return solution
+
+
+def _solve_one(
+    program: ConvexProgram, solver: str, tol: float, max_iter: int, start: Solution | None
+) -> tuple[Solution, str]:
+    """One verified solution, and a warning where the scipy solver had to take over."""
+    name = choose_solver(solver)
+    with threadpool_limits(limits=1):
+        zero = _zero_network(program, name)
+        if zero is not None:
+            return zero, ""
+        if name == "scipy":
+            return working_set.solve(program, tol=tol, max_iter=max_iter, start=start), ""
+        try:
+            solution = SOLVERS[name](program, tol=tol, max_iter=max_iter, start=start)
+        except SolverUnavailableError as error:
+            if solver != "auto":  # asked for by name, so another one would be a surprise
+                raise
+            reason = f"could not be used ({error})"
+        except SolverError as error:
+            reason = f"failed ({error})"
+        else:
+            if solution.is_optimal(tol):
+                return solution, ""
+            reason = f"stopped at a relative gap of {solution.gap / solution.objective:.2g}"
+            start = solution
+        rescued = working_set.solve(program, tol=tol, max_iter=max_iter, start=start)
+        return rescued, f"The solver {name!r} {reason}; the scipy solver took over."
+
+
+def _zero_network(program: ConvexProgram, solver: str) -> Solution | None:
+    """The zero network with its exact certificate when beta is large enough for it to be optimal, else None."""
+    F = np.zeros_like(program.Y)
+    dual = program.dual_point(F)
+    upper, lower = program.prices(dual, level=program.beta)
+    # at beta = beta_max the price equals beta up to rounding; the dual point is scaled by what is left
+    above = np.flatnonzero(upper > program.beta)
+    if (lower[above] > program.beta * (1.0 + 1e-9)).any():
+        return None
+    worst = float(program.prices(dual, above, rtol=1e-12)[0].max(initial=0.0))
+    if worst > max(program.beta * (1.0 + 1e-9), 1e-14 * program.largest_price()):
+        return None
+    dual = dual * min(1.0, program.beta / max(worst, program.beta))
+    intercept = program.best_intercept(F)
+    objective = program.loss_value(F + intercept)
+    return Solution(
+        blocks=np.zeros(0, dtype=np.intp),
+        coef=np.zeros((0, program.X.shape[1])),
+        intercept=intercept,
+        dual=dual,
+        objective=objective,
+        dual_objective=min(program.dual_value(dual), objective),
+        scale=program.loss_value(F),
+        cone_violation=0.0,
+        n_iter=0,
+        solver=solver,
+    )
+
+
+def _independent_outputs(program: ConvexProgram) -> list[tuple[ConvexProgram, Index]]:
+    """One program for each output, with the blocks it owns, where loss and blocks let outputs be solved apart."""
+    K = program.Y.shape[1]
+    everything = [(program, np.arange(program.n_blocks))]
+    if K == 1 or not program.loss.separable:
+        return everything
+    touched = program.block_directions != 0.0
+    if (touched.sum(axis=1) != 1).any():
+        return everything
+    parts = []
+    for k in range(K):
+        blocks = np.flatnonzero(touched[:, k])
+        part = replace(
+            program,
+            Y=program.Y[:, [k]],
+            block_patterns=program.block_patterns[blocks],
+            block_directions=program.block_directions[blocks][:, [k]],
+        )
+        parts.append((part, blocks))
+    return parts
+
+
+def _part_of(solution: Solution | None, blocks: Index, k: int) -> Solution | None:
+    """The piece of a start that belongs to one output."""
+    if solution is None:
+        return None
+    keep = np.isin(solution.blocks, blocks)
+    return replace(
+        solution,
+        blocks=np.searchsorted(blocks, solution.blocks[keep]),
+        coef=solution.coef[keep],
+        intercept=solution.intercept[[k]],
+        dual=solution.dual[:, [k]],
+    )
+
+
+def _merge(solutions: list[Solution], blocks: list[Index]) -> Solution:
+    """Sums and unions: the outputs share nothing, so their certificates add."""
+    return Solution(
+        blocks=np.concatenate([own[s.blocks] for s, own in zip(solutions, blocks, strict=True)]),
+        coef=np.concatenate([s.coef for s in solutions]),
+        intercept=np.concatenate([s.intercept for s in solutions]),
+        dual=np.hstack([s.dual for s in solutions]),
+        objective=sum(s.objective for s in solutions),
+        dual_objective=sum(s.dual_objective for s in solutions),
+        scale=sum(s.scale for s in solutions),
+        cone_violation=max(s.cone_violation for s in solutions),
+        n_iter=max(s.n_iter for s in solutions),
+        solver=solutions[0].solver,
+    )

@@ -1,0 +1,155 @@
+"""The Newton system of the interior point: one d x d block for each arrangement, coupled only through the n fits.
+
+The matrix is ``blockdiag(H_j) + Z' W Z`` with ``H_j = X' diag(q_j) X + S_j`` (the signs of a cone's rows square away, so all H_j are
+ONE product of column products of X with q) and ``Z = [D_j X v_j']``. It is factored on the cheaper side: a Gram matrix of size
+B d, or by Woodbury a matrix of size n K. Nothing of size (B n) x (B d) is ever formed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+
+from skconvrelu._products import CHUNK
+
+Array = NDArray[np.float64]
+
+
+class BlockFits:
+    """The linear maps between block vectors and outputs: ``u -> sum_j D_j X u_j v_j'`` and its adjoint."""
+
+    def __init__(self, X: Array, masks: Array, directions: Array) -> None:
+        self.X, self.masks, self.directions = X, masks, directions
+
+    def outputs(self, coef: Array) -> Array:
+        """Outputs (n, K) of block vectors (B, d)."""
+        return (self.masks * (coef @ self.X.T)).T @ self.directions
+
+    def adjoint(self, G: Array) -> Array:
+        """``X' D_j G v_j`` for every block, (B, d)."""
+        return (self.masks * (self.directions @ G.T)) @ self.X
+
+
+def _flops(data: tuple[int, ...], blocks: tuple[int, ...], constant_curvature: bool) -> tuple[float, float]:
+    """Multiply-adds of one factorisation on the Gram and on the Woodbury side."""
+    rows, cols = float(data[0] * blocks[1]), float(blocks[0] * data[1])
+    return cols**3 / 3 + (0.0 if constant_curvature else rows * cols**2), rows**2 * cols + rows**3 / 3
+
+
+def iteration_flops(data: tuple[int, ...], blocks: tuple[int, ...]) -> float:
+    """Cost of one iteration for X of shape ``data`` (n, d) and block directions of shape ``blocks`` (B, K)."""
+    return min(_flops(data, blocks, False)) + float(data[0]) * blocks[0] * data[1] ** 2
+
+
+class NewtonSystem:
+    """Factor and solve the system for one set of blocks; ``constant_curvature`` lets the Gram side keep its data term."""
+
+    def __init__(self, fits: BlockFits, intercept_basis: Array, *, constant_curvature: bool) -> None:
+        self._fits = fits
+        self._basis = intercept_basis
+        self._constant = constant_curvature
+        self._gram: Array | None = None
+        gram, woodbury = _flops(fits.X.shape, fits.directions.shape, constant_curvature)
+        self.uses_gram = gram <= woodbury
+
+    def factor(self, blocks: Array, root: Array) -> None:
+        """Factor with the block Hessians (B, d, d) and the loss curvature root (n, K, K) of the weighted loss."""
+        self._H, self._root = blocks, root
+        n, K, _ = root.shape
+        self._border = np.einsum("nkl,kq->nlq", root, self._basis).reshape(n * K, self._basis.shape[1])
+        if self.uses_gram:
+            self._factor_gram()
+        else:
+            self._factor_woodbury()
+
+    def solve(self, rhs: Array, rhs_intercept: Array) -> tuple[Array, Array]:
+        """Block vectors and intercept coordinates, with iterative refinement against the unfactored system."""
+        x, c = self._solve_once(rhs, rhs_intercept)
+        scale = max(np.abs(rhs).max(initial=0.0), np.abs(rhs_intercept).max(initial=0.0))
+        previous = np.inf
+        for _ in range(4):
+            rx, rc = self._residual(x, c, rhs, rhs_intercept)
+            error = max(np.abs(rx).max(initial=0.0), np.abs(rc).max(initial=0.0))
+            if error <= 1e-12 * scale or not error < 0.5 * previous:
+                break
+            previous = error
+            dx, dc = self._solve_once(rx, rc)
+            x, c = x + dx, c + dc
+        return x, c
+
+    def _residual(self, x: Array, c: Array, rhs: Array, rhs_intercept: Array) -> tuple[Array, Array]:
+        m = self._root_times(self._fits.outputs(x)) + self._border @ c
+        back = self._root_transposed(m)
+        return rhs - np.einsum("bij,bj->bi", self._H, x) - self._fits.adjoint(back), rhs_intercept - self._border.T @ m
+
+    def _root_times(self, F: Array) -> Array:
+        return np.einsum("nkl,nk->nl", self._root, F).reshape(-1)
+
+    def _root_transposed(self, m: Array) -> Array:
+        n, _, L = self._root.shape
+        return np.einsum("nkl,nl->nk", self._root, m.reshape(n, L))
+
+    # Gram side
+
+    def _design(self, rows: slice) -> Array:
+        """Rows of ``[Z v, border]`` times the curvature root, (rows * K, B d + q)."""
+        fits, root = self._fits, self._root[rows]
+        omega = np.einsum("nkl,bk->nlb", root, fits.directions)
+        omega = omega * fits.masks[:, rows].T[:, None, :]
+        n, K = omega.shape[:2]
+        design = (omega[:, :, :, None] * fits.X[rows][:, None, None, :]).reshape(n * K, -1)
+        return np.hstack([design, np.einsum("nkl,kq->nlq", root, self._basis).reshape(n * K, self._basis.shape[1])])
+
+    def _factor_gram(self) -> None:
+        B, d, _ = self._H.shape
+        if self._gram is None or not self._constant:
+            n, K = self._root.shape[:2]
+            size = B * d + self._basis.shape[1]
+            step = max(1, CHUNK // (size * K))
+            self._gram = np.zeros((size, size))
+            for start in range(0, n, step):
+                design = self._design(slice(start, start + step))
+                self._gram += design.T @ design
+        matrix = self._gram.copy()
+        index = np.arange(B * d).reshape(B, d)
+        matrix[index[:, :, None], index[:, None, :]] += self._H
+        diagonal = np.diagonal(matrix).copy()
+        # relative to each diagonal entry: it only lifts what rounding made indefinite, refinement removes its effect
+        matrix[np.diag_indices_from(matrix)] += 1e-15 * diagonal + np.finfo(float).tiny
+        self._factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
+
+    # Woodbury side
+
+    def _factor_woodbury(self) -> None:
+        fits = self._fits
+        B, d, _ = self._H.shape
+        n, K = self._root.shape[:2]
+        trace = np.einsum("bii->b", self._H)
+        lifted = self._H + (1e-14 * trace)[:, None, None] * np.eye(d)
+        self._inverse_root = np.linalg.inv(np.linalg.cholesky(lifted))
+        matrix = np.eye(n * K)
+        step = max(1, CHUNK // (n * K * d))
+        for start in range(0, B, step):
+            part = slice(start, start + step)
+            omega = np.einsum("nkl,bk->bnl", self._root, fits.directions[part]) * fits.masks[part][:, :, None]
+            half = self._inverse_root[part] @ fits.X.T
+            half = (half[:, :, :, None] * omega[:, None, :, :]).reshape(-1, n * K)
+            matrix += half.T @ half
+        self._factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
+        self._border_solution = cho_solve(self._factor, self._border, check_finite=False)
+
+    def _block_solve(self, rhs: Array) -> Array:
+        half = np.einsum("bij,bj->bi", self._inverse_root, rhs)
+        return np.einsum("bji,bj->bi", self._inverse_root, half)
+
+    def _solve_once(self, rhs: Array, rhs_intercept: Array) -> tuple[Array, Array]:
+        if self.uses_gram:
+            flat = cho_solve(self._factor, np.concatenate([rhs.ravel(), rhs_intercept]), check_finite=False)
+            return flat[: rhs.size].reshape(rhs.shape), flat[rhs.size :]
+        x = self._block_solve(rhs)
+        m = cho_solve(self._factor, self._root_times(self._fits.outputs(x)), check_finite=False)
+        schur = self._border.T @ self._border_solution
+        c = np.linalg.solve(schur, rhs_intercept - self._border.T @ m) if len(rhs_intercept) else rhs_intercept
+        m = m + self._border_solution @ c
+        return x - self._block_solve(self._fits.adjoint(self._root_transposed(m))), c

@@ -1,0 +1,84 @@
+"""The scipy backend: the structured interior point on a growing working set of blocks.
+
+Few blocks are nonzero at the optimum, so the interior point sees only those whose price can matter. Blocks outside are priced by
+cone projections at the dual point of the last round; the ones above beta enter, and the solve ends when none is left.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import numpy as np
+
+from skconvrelu.program import Candidate, ConvexProgram, Index, Solution, evaluate, price_bounds
+from skconvrelu.solvers.interior_point import InteriorPoint
+from skconvrelu.solvers.newton_system import iteration_flops
+
+logger = logging.getLogger(__name__)
+
+#: floating-point operations of one iteration below which one direct solve is cheaper than rounds
+_DIRECT = 1e9
+_FIRST = 24
+#: relative gap of the first round: rough prices already tell which blocks matter
+_LOOSEST = 0.1
+
+
+def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution | None = None) -> Solution:
+    """Solve to a relative duality gap of ``tol``; ``start``'s nonzero blocks are in the first working set.
+
+    Never raises for slow convergence: the solution carries its honest gap.
+    """
+    rtol = min(1e-9, 0.01 * tol)
+    if program.n_blocks <= _FIRST or iteration_flops(program.X.shape, program.block_directions.shape) <= _DIRECT:
+        return _solve_all(program, tol, max_iter, 0)
+
+    working = _first_blocks(program, start)
+    inner = InteriorPoint(program.restrict(working))
+    round_tol, n_iter = max(_LOOSEST, tol), 0
+    while True:
+        local = inner.run(tol=0.5 * round_tol, max_iter=max_iter - n_iter)
+        n_iter += local.n_iter
+        candidate = replace(local, blocks=working, priced=working, n_iter=n_iter)
+        entering = _violators(program, candidate, working, max(0.1 * round_tol, rtol))
+        logger.debug(
+            "working set of %d of %d blocks, %d enter, tolerance %.1e, %d iterations so far",
+            len(working),
+            program.n_blocks,
+            len(entering),
+            round_tol,
+            n_iter,
+        )
+        finished = not len(entering) and (round_tol <= tol or not local.converged)
+        if finished or n_iter >= max_iter:
+            return evaluate(program, candidate, solver="scipy", rtol=rtol)
+        if len(working) + len(entering) > program.n_blocks // 2:
+            return _solve_all(program, tol, max_iter, n_iter)
+        round_tol = max(tol, 0.1 * round_tol)
+        if len(entering):
+            working = np.sort(np.concatenate([working, entering]))
+            inner = InteriorPoint(program.restrict(working))
+
+
+def _solve_all(program: ConvexProgram, tol: float, max_iter: int, used: int) -> Solution:
+    """One direct interior-point solve over all blocks; ``used`` iterations were spent before."""
+    candidate = InteriorPoint(program).run(tol=0.5 * tol, max_iter=max(max_iter - used, 1))
+    return evaluate(
+        program, replace(candidate, n_iter=used + candidate.n_iter), solver="scipy", rtol=min(1e-9, 0.01 * tol)
+    )
+
+
+def _first_blocks(program: ConvexProgram, start: Solution | None) -> Index:
+    dual = program.dual_point(np.zeros_like(program.Y)) if start is None else start.dual
+    upper = program.prices(dual, rtol=1e-2)[0]
+    size = _FIRST if start is None else max(_FIRST, 2 * len(start.blocks))
+    first = np.argsort(-upper, kind="stable")[:size]
+    return np.union1d(first, start.blocks) if start is not None else np.sort(first)
+
+
+def _violators(program: ConvexProgram, candidate: Candidate, working: Index, slack: float) -> Index:
+    """Blocks outside the working set with the largest prices above ``beta (1 + slack)``; at most as many as it holds."""
+    bounds = price_bounds(program, candidate, rtol=slack)
+    bounds[working] = 0.0
+    order = np.argsort(-bounds, kind="stable")[: len(working)]
+    return order[bounds[order] > program.beta * (1.0 + slack)]

@@ -1,0 +1,56 @@
+"""scikit-learn's own conformance checks, none expected to fail."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import sklearn
+from sklearn.utils.estimator_checks import (
+    check_dataframe_column_names_consistency,
+    check_param_validation,
+    parametrize_with_checks,
+)
+
+from skconvrelu import ConvexReLUClassifier, ConvexReLURegressor
+
+ESTIMATORS = [ConvexReLURegressor(), ConvexReLUClassifier()]
+
+
+@parametrize_with_checks(ESTIMATORS)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
+def test_checks_that_check_estimator_never_runs(estimator):
+    check_param_validation(type(estimator).__name__, estimator)
+    check_dataframe_column_names_consistency(type(estimator).__name__, estimator)
+
+
+def test_checks_run_what_the_estimators_support():
+    """Sparse input, several targets and weights are declared, so that their checks are in the list above."""
+    regressor, classifier = (estimator.__sklearn_tags__() for estimator in ESTIMATORS)
+    assert regressor.input_tags.sparse
+    assert classifier.input_tags.sparse
+    assert regressor.target_tags.multi_output
+    assert classifier.classifier_tags.multi_class
+
+
+@pytest.mark.parametrize("name", ["ConvexReLURegressor", "ConvexReLUClassifier"])
+def test_checks_that_need_array_api_dispatch(name):
+    """SCIPY_ARRAY_API has to be set before scipy is imported, hence the fresh process (CI runs this whole file so, too)."""
+    code = (
+        "from sklearn.utils.estimator_checks import estimator_checks_generator\n"
+        f"from skconvrelu import {name}\n"
+        "ran = 0\n"
+        f"for estimator, check in estimator_checks_generator({name}()):\n"
+        "    if 'array_api' in getattr(check, 'func', check).__name__:\n"
+        "        check(estimator)\n"
+        "        ran += 1\n"
+        "print(ran)\n"
+    )
+    environment = {**os.environ, "SCIPY_ARRAY_API": "1"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=300, capture_output=True)
+    if sklearn.__version__ >= "1.9":
+        assert int(done.stdout) >= 1

@@ -1,0 +1,57 @@
+"""The structured Newton system against one dense matrix, on both sides."""
+
+import numpy as np
+import pytest
+
+from skconvrelu import _products
+from skconvrelu.losses import MultinomialLogLoss
+from skconvrelu.solvers import newton_system
+from skconvrelu.solvers.newton_system import BlockFits, NewtonSystem
+
+
+def dense_system(fits, H, root, basis):
+    """``blockdiag(H) + (Z, border)' W (Z, border)`` entry by entry."""
+    n, d = fits.X.shape
+    B, K = fits.directions.shape
+    Z = np.zeros((n, K, B * d + basis.shape[1]))
+    for j in range(B):
+        Z[:, :, j * d : (j + 1) * d] = (fits.masks[j][:, None] * fits.X)[:, None, :] * fits.directions[j][None, :, None]
+    Z[:, :, B * d :] = basis[None]
+    M = sum(Z[i].T @ root[i] @ root[i].T @ Z[i] for i in range(n))
+    for j in range(B):
+        M[j * d : (j + 1) * d, j * d : (j + 1) * d] += H[j]
+    return M
+
+
+@pytest.mark.parametrize("gram", [True, False])
+@pytest.mark.parametrize("chunk", [None, 60])
+@pytest.mark.parametrize("K", [1, 3])
+def test_solution_matches_a_dense_solve(gram, chunk, K, monkeypatch):
+    if chunk is not None:
+        monkeypatch.setattr(newton_system, "CHUNK", chunk)
+    rng = np.random.default_rng(0)
+    n, d, B = 12, 4, 5
+    fits = BlockFits(rng.standard_normal((n, d)), (rng.random((B, n)) < 0.5).astype(float), rng.standard_normal((B, K)))
+    half = rng.standard_normal((B, d, d))
+    H = half @ half.transpose(0, 2, 1) + 0.1 * np.eye(d)
+    if K == 1:
+        root, basis = rng.uniform(0.1, 1.0, (n, 1, 1)), np.ones((1, 1))
+    else:
+        loss = MultinomialLogLoss()
+        root, basis = loss.curvature_root(rng.standard_normal((n, K)), np.zeros((n, K))), loss.intercept_basis(K)
+    system = NewtonSystem(fits, basis, constant_curvature=False)
+    system.uses_gram = gram
+    system.factor(H, root)
+    rhs, rhs_intercept = rng.standard_normal((B, d)), rng.standard_normal(basis.shape[1])
+    x, c = system.solve(rhs, rhs_intercept)
+    expected = np.linalg.solve(dense_system(fits, H, root, basis), np.r_[rhs.ravel(), rhs_intercept])
+    np.testing.assert_allclose(np.r_[x.ravel(), c], expected, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("chunk", [10**6, 30])
+def test_column_products_in_chunks(chunk, monkeypatch):
+    monkeypatch.setattr(_products, "CHUNK", chunk)
+    rng = np.random.default_rng(1)
+    X, q = rng.standard_normal((11, 4)), rng.random((3, 11))
+    expected = np.stack([X.T @ np.diag(row) @ X for row in q])
+    np.testing.assert_allclose(_products.ColumnProducts(X)(q), expected, rtol=1e-12)

@@ -1,0 +1,99 @@
+"""The program verifies points by itself: weak duality, prices, intercepts, the zero network."""
+
+import numpy as np
+import pytest
+from problems import KINDS, make_program, with_beta
+from scipy.optimize import minimize
+
+from skconvrelu.program import Candidate, evaluate
+from skconvrelu.solvers import solve_program
+
+
+def random_candidate(program, seed, size=0.1):
+    """Feasible vectors (projected gradients) of random length, and the dual point of their outputs."""
+    from skconvrelu.cones import project
+
+    rng = np.random.default_rng(seed)
+    blocks = np.sort(rng.choice(program.n_blocks, size=3, replace=False))
+    V = rng.standard_normal((3, program.X.shape[1]))
+    if program.constrained:
+        V = project(program.X, program.patterns[program.block_patterns[blocks]], V).points
+    coef = size * V
+    return Candidate(blocks, coef, program.dual_point(program.outputs(blocks, coef)), 1, False)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("constrained", [True, False])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_gap_of_any_point_contains_the_optimum(kind, constrained, fit_intercept):
+    program = make_program(kind, constrained=constrained, fit_intercept=fit_intercept, seed=3)
+    optimum = solve_program(program, solver="scipy", tol=1e-9, max_iter=300).objective
+    for seed in range(4):
+        solution = evaluate(program, random_candidate(program, seed), solver="none")
+        assert solution.dual_objective <= optimum * (1 + 1e-9)
+        assert solution.objective >= optimum * (1 - 1e-9)
+        assert solution.gap >= solution.objective - optimum - 1e-9
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_dual_point_is_feasible(kind):
+    program = make_program(kind, seed=4)
+    solution = solve_program(program, solver="scipy", tol=1e-6, max_iter=300)
+    upper, _ = program.prices(solution.dual)
+    assert upper.max() <= program.beta * (1 + 1e-8)
+    basis = program.intercept_basis
+    np.testing.assert_allclose(basis.T @ solution.dual.sum(axis=0), 0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [0.5, 30.0])
+def test_best_intercept_minimises_the_loss(kind, size):
+    program = make_program(kind, seed=5)
+    F = size * np.random.default_rng(0).standard_normal(program.Y.shape)
+    b = program.best_intercept(F)
+    found = minimize(lambda c: program.loss_value(F + c), np.zeros(program.Y.shape[1]), tol=1e-12)
+    assert program.loss_value(F + b) <= found.fun + 1e-10
+    gradient = program.intercept_basis.T @ (program.weights @ program.loss.gradient(F + b, program.Y))
+    np.testing.assert_allclose(gradient, 0.0, atol=1e-13)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("constrained", [True, False])
+def test_zero_network_exactly_from_beta_max_on(kind, constrained):
+    program = make_program(kind, constrained=constrained, seed=6)
+    beta_max = program.beta_max()
+    zero = solve_program(with_beta(program, beta_max), solver="scipy", tol=1e-4, max_iter=300)
+    assert not len(zero.blocks)
+    assert zero.gap <= 1e-15
+    below = solve_program(with_beta(program, 0.999 * beta_max), solver="scipy", tol=1e-9, max_iter=300)
+    assert len(below.blocks)
+    assert below.objective < zero.objective
+
+
+def test_a_dual_point_that_does_not_sum_to_zero_proves_nothing():
+    program = make_program("squared_error", seed=7)
+    dual = program.dual_point(np.zeros_like(program.Y))
+    assert np.isfinite(program.dual_value(dual))
+    dual[0] += 0.01
+    assert program.dual_value(dual) == -np.inf
+    assert np.isfinite(program.dual_value(program.balanced_dual(dual)))
+
+
+def test_wrong_multipliers_never_shrink_the_gap():
+    """Multipliers only give upper bounds of prices: bad ones cost accuracy, not validity."""
+    program = make_program("squared_error", seed=8)
+    optimum = solve_program(program, solver="scipy", tol=1e-9, max_iter=300).objective
+    candidate = random_candidate(program, 1)
+    rng = np.random.default_rng(0)
+    lying = Candidate(
+        candidate.blocks,
+        candidate.coef,
+        candidate.dual,
+        1,
+        True,
+        priced=np.arange(program.n_blocks),
+        multipliers=rng.uniform(0.0, 1.0, (program.n_blocks, len(program.X))),
+    )
+    solution = evaluate(program, lying, solver="none")
+    assert solution.dual_objective <= optimum
+    assert solution.gap >= solution.objective - optimum
