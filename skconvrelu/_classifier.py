@@ -18,6 +18,103 @@ from skconvrelu.losses import BinaryLogLoss, Loss, MultinomialLogLoss
 
 
 class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
+    """Two-layer ReLU network for classification, trained to global optimality over its arrangements.
+
+    Minimises ``(1/S) sum_i s_i l(f(x_i), y_i) + (beta/2) (||W1||_F^2 + ||w2||^2)`` over networks ``f(x) = (x' W1)_+ w2 + b`` with the
+    given hyperplane arrangements, through its convex equivalent [1]_ [2]_: blocks ``u`` in the cone of their arrangement, with
+    penalty ``beta ||u||``.
+
+    Parameters
+    ----------
+    beta : float or "auto", default="auto"
+        Penalty, positive: the only hyperparameter worth searching. "auto" is 0.01 times the smallest beta whose optimum is the
+        zero network (over all arrangements, as searched), which makes the fit independent of the units of y. Beyond
+        class ratios of 1000 : 1 a floor keeps it from following the rare class.
+    loss : {"log_loss"}, default="log_loss"
+        ``log(1 + exp(-y f))`` for two classes, softmax cross-entropy for more (every hidden unit feeds one class).
+    arrangements : {"gaussian", "sparse", "data", "exact"}, array-like or callable, default="gaussian"
+        Where the hyperplane arrangements come from. "gaussian": normal gates in standardised coordinates; "sparse": gates on one
+        to three features; "data": gates that pass beside as many samples as the rank allows; "exact": all arrangements, refused
+        above 10000 of them. An array of shape (n_features [+ 1], P) holds gate vectors as columns, the last row multiplying the
+        hidden bias when ``fit_intercept``. A callable is called with (X with its constant column, n_arrangements,
+        RandomState) and returns such an array. Repeated and all-off patterns are merged.
+    n_arrangements : int, default=100
+        Number of gates to sample.
+    activation : {"relu", "gated_relu"}, default="relu"
+        "gated_relu" drops the cone constraints: the gates decide which samples a unit sees, in ``predict`` too.
+    fit_intercept : bool, default=True
+        Hidden biases (penalised) and a free output intercept (not penalised).
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, multiplied into the sample weights.
+    solver : {"auto", "mosek", "clarabel", "scipy"}, default="auto"
+        "auto" is MOSEK where it is installed and licensed, otherwise "scipy", this package's structured interior point.
+    tol : float, default=1e-4
+        Stop at a duality gap of ``tol`` times the objective.
+    max_iter : int, default=1000
+        Limit of interior-point iterations, over all rounds of a solve.
+    warm_start : bool, default=False
+        Keep the gates of the last fit's units among the arrangements and start from them.
+    n_jobs : int, default=None
+        Jobs for outputs that can be solved apart. The result does not depend on it.
+    random_state : int, RandomState instance or None, default=None
+        Draws the arrangements. The same integer gives bitwise the same model.
+    verbose : int, default=0
+        1 logs the result to stderr, 2 and more every round and iteration, through the logger "skconvrelu".
+
+    Attributes
+    ----------
+    convex_coef_ : ndarray of shape (n_blocks, n_features [+ 1])
+        The nonzero blocks u of the convex program, the last entry the hidden bias.
+    convex_directions_ : ndarray of shape (n_blocks, n_outputs)
+        Unit output direction of each block; +1 or -1 for one output.
+    convex_arrangements_ : ndarray of shape (n_blocks,)
+        Column of ``arrangements_`` that each block belongs to.
+    arrangements_ : ndarray of shape (n_features [+ 1], P)
+        Gate vectors of the arrangements that were solved over.
+    coefs_, intercepts_ : list of ndarray
+        The reconstructed network in the layout of :class:`sklearn.neural_network.MLPClassifier`: weights of shapes
+        (n_features, n_blocks) and (n_blocks, n_outputs), biases of shapes (n_blocks,) and (n_outputs,).
+    objective_ : float
+        Weighted mean loss plus penalty, equal for the convex weights and the network.
+    dual_gap_ : float
+        Absolute duality gap, valid over ``arrangements_``: no network with these arrangements is better by more.
+    dual_coef_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        The dual feasible point behind the gap.
+    beta_ : float
+        The penalty used.
+    n_iter_ : int
+        Interior-point iterations.
+    solver_ : str
+        The backend that solved the program.
+    classes_ : ndarray of shape (n_classes,)
+        Class labels that have positive weight.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Only for data frames with string column names.
+
+    See Also
+    --------
+    ConvexReLURegressor : The same for real targets.
+
+    References
+    ----------
+    .. [1] M. Pilanci and T. Ergen, "Neural Networks are Convex Regularizers: Exact Polynomial-time Convex Optimization
+       Formulations for Two-layer Networks", ICML 2020.
+    .. [2] Y. Wang, J. Lacotte and M. Pilanci, "The Hidden Convex Optimization Landscape of Regularized Two-Layer ReLU Networks: an
+       Exact Characterization of Optimal Solutions", ICLR 2022.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skconvrelu import ConvexReLUClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = ConvexReLUClassifier(n_arrangements=20, random_state=0).fit(X, y)
+    >>> bool(model.score(X, y) > 0.95)
+    True
+    >>> model.predict_proba(X[:1]).shape
+    (1, 3)
+    """
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseConvexReLU._parameter_constraints,
         "loss": [StrOptions({"log_loss"})],

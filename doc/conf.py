@@ -1,0 +1,30 @@
+"""Sphinx configuration; builds without network."""
+
+import skconvrelu
+
+project = "skconvrelu"
+author = copyright = "The skconvrelu developers"
+release = version = skconvrelu.__version__
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+    "sphinx_gallery.gen_gallery",
+]
+autosummary_generate = True
+numpydoc_show_class_members = False
+numpydoc_class_members_toctree = False
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": "plot_",
+    "backreferences_dir": None,
+    "show_memory": False,
+}
+html_theme = "pydata_sphinx_theme"
+html_show_sourcelink = False
+html_theme_options = {"show_prev_next": False}
+exclude_patterns = ["_build"]
+# classes of other libraries: their inventories are on the network
+nitpicky = False
