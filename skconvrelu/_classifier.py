@@ -89,7 +89,8 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
     classes_ : ndarray of shape (n_classes,)
         Class labels that have positive weight.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Number of features seen in fit.
+    feature_names_in_ : ndarray of shape (n_features,)
         Only for data frames with string column names.
 
     See Also

@@ -81,7 +81,8 @@ class ConvexReLURegressor(RegressorMixin, BaseConvexReLU):
     solver_ : str
         The backend that solved the program.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Number of features seen in fit.
+    feature_names_in_ : ndarray of shape (n_features,)
         Only for data frames with string column names.
 
     See Also

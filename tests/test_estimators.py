@@ -14,6 +14,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, make_regression
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -279,11 +280,12 @@ def test_grid_search_in_a_pipeline_with_routed_weights():
     X, y = load_diabetes(return_X_y=True)
     X, y, weights = X[:90], y[:90], np.random.default_rng(0).uniform(0.5, 2.0, 90)
     with sklearn.config_context(enable_metadata_routing=True):
-        estimator = (
-            ConvexReLURegressor(**FAST).set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
-        )
+        estimator = ConvexReLURegressor(**FAST).set_fit_request(sample_weight=True)
+        scoring = get_scorer("neg_mean_squared_error").set_score_request(sample_weight=True)
         pipeline = make_pipeline(StandardScaler().set_fit_request(sample_weight=True), estimator)
-        search = GridSearchCV(pipeline, {"convexreluregressor__beta": [1.0, 10.0, 1e4]}, cv=3, n_jobs=2)
+        search = GridSearchCV(
+            pipeline, {"convexreluregressor__beta": [1.0, 10.0, 1e4]}, scoring=scoring, cv=3, n_jobs=2
+        )
         search.fit(X, y, sample_weight=weights)
     assert search.best_params_["convexreluregressor__beta"] < 1e4
     best = search.best_estimator_
