@@ -2,12 +2,21 @@
 
 from importlib.metadata import PackageNotFoundError, version
 
+from skconvrelu._audit import NetworkAudit, certify_network
 from skconvrelu._classifier import ConvexReLUClassifier
 from skconvrelu._regressor import ConvexReLURegressor
+from skconvrelu.certificate import Certificate
 
 try:
     __version__ = version("skconvrelu")
 except PackageNotFoundError:  # a source tree that was never installed
     __version__ = "0+unknown"
 
-__all__ = ["ConvexReLUClassifier", "ConvexReLURegressor", "__version__"]
+__all__ = [
+    "Certificate",
+    "ConvexReLUClassifier",
+    "ConvexReLURegressor",
+    "NetworkAudit",
+    "__version__",
+    "certify_network",
+]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from abc import abstractmethod
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -15,26 +16,37 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
 from skconvrelu._logging import verbosity
-from skconvrelu._rows import Rows, merge_rows
 from skconvrelu._sklearn import Interval, StrOptions, check_sample_weight
+from skconvrelu._training import (
+    Options,
+    Problem,
+    Trained,
+    as_start,
+    auto_beta,
+    sampled_only,
+    searched,
+    sharpen,
+)
 from skconvrelu.arrangements import merge_patterns, patterns_of, sample_gates
+from skconvrelu.certificate import Certificate
 from skconvrelu.losses import Loss
 from skconvrelu.network import TwoLayerReLU
-from skconvrelu.program import ConvexProgram, Solution
-from skconvrelu.row_space import has_full_column_rank, row_space_basis
-from skconvrelu.search.pricing import searched_max_price
-from skconvrelu.solvers import solve_program
+from skconvrelu.program import Solution
+from skconvrelu.search.units import Units
 
 Array = NDArray[np.float64]
 
 logger = logging.getLogger(__name__)
 
-#: beta="auto" is this fraction of beta_max; chosen by cross-validation in benchmarks/beta_auto.py
-AUTO_FRACTION = 0.01
-#: ... and at least this fraction of the largest price that balanced classes could have
-AUTO_FLOOR = 1e-5
-
 _SAMPLERS = {"gaussian", "sparse", "data", "exact"}
+
+
+@dataclass(frozen=True)
+class _Previous:
+    """What warm_start keeps of the last fit, in the coordinates of the data: a gate for each unit, and the units."""
+
+    gates: Array
+    units: Units
 
 
 class BaseConvexReLU(BaseEstimator):
@@ -45,6 +57,7 @@ class BaseConvexReLU(BaseEstimator):
         "arrangements": [StrOptions(_SAMPLERS), "array-like", callable],
         "n_arrangements": [Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions({"relu", "gated_relu"})],
+        "refine": ["boolean", Interval(Integral, 0, None, closed="left")],
         "fit_intercept": ["boolean"],
         "solver": [StrOptions({"auto", "mosek", "clarabel", "scipy"})],
         "tol": [Interval(Real, 0, None, closed="neither")],
@@ -68,67 +81,83 @@ class BaseConvexReLU(BaseEstimator):
             raise ValueError("All entries of sample_weight are zero; at least one weight must be positive.")
         return weights
 
-    def _fit_network(self, X: Any, Y: Array, sample_weight: Array, loss: Loss) -> None:
-        """Build and solve the program on validated data, then set the fitted attributes all at once."""
+    @abstractmethod
+    def _training_data(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Array, Array, Loss]:
+        """Validated data, coded targets (n_samples, K), weights and loss of a fit that was made before."""
+
+    def _fit_network(self, X: Any, Y: Array, sample_weight: Array, loss: Loss, start: Units | None = None) -> None:
+        """Build and solve the program on validated data, then set the fitted attributes all at once.
+
+        ``start`` are known units in the coordinates of X with its constant column, for the search to begin with.
+        """
+        if start is not None:
+            n_outputs, width = Y.shape[1], X.shape[1] + self.fit_intercept
+            if start.directions.shape[1] != n_outputs or start.coef.shape[1] != width:
+                raise ValueError(
+                    f"network: {start.directions.shape[1]} outputs for targets that need {n_outputs}; it must be one that was "
+                    "trained on these data, with fit_intercept=True."
+                )
         # one BLAS thread: faster at these sizes, and the sums do not depend on how many threads share them
         with verbosity(self.verbose), threadpool_limits(limits=1):
-            self._solve(X, Y, sample_weight, loss)
+            problem = Problem.build(X, Y, sample_weight, loss, fit_intercept=self.fit_intercept)
+            self._set_trained(problem, self._train(problem, start))
 
-    def _solve(self, X: Any, Y: Array, sample_weight: Array, loss: Loss) -> None:
-        rows = merge_rows(X, Y, sample_weight)
-        biased = np.hstack([rows.X, np.ones((len(rows.X), 1))]) if self.fit_intercept else rows.X
-        previous = self._previous_units(biased.shape[1], Y.shape[1])
-        gates, patterns = self._arrange(biased, rows.weights, previous)
-        basis = None if has_full_column_rank(biased) else row_space_basis(biased)
-        program = ConvexProgram.over_patterns(
-            biased if basis is None else np.ascontiguousarray(biased @ basis),
-            rows.Y,
-            rows.weights,
-            patterns,
-            loss,
-            1.0 if self.beta == "auto" else float(self.beta),
-            constrained=self.activation == "relu",
-            fit_intercept=self.fit_intercept,
-        )
-        if self.beta == "auto":
-            program = replace(program, beta=_auto_beta(program))
-        start = None if previous is None else _start(program, biased, previous, basis)
-        solution = solve_program(
-            program,
-            solver=self.solver,
-            tol=self.tol,
-            max_iter=self.max_iter,
-            start=start,
-            n_jobs=self.n_jobs,
-        )
-        self._set_solution(program, solution, gates, basis, rows)
+    def _objective_of(self, X: Any, y: Any, sample_weight: Any, network: TwoLayerReLU, units: Units) -> float:
+        """Objective of another network on the training data of this fit, its output intercepts as they are."""
+        X, Y, weights, loss = self._training_data(X, y, sample_weight)
+        total = weights @ loss.value(network.outputs(X), Y) / weights.sum()
+        return float(total + self.beta_ * units.norms().sum())
 
-    def _previous_units(self, d: int, n_outputs: int) -> dict[str, Array] | None:
+    def _train(self, problem: Problem, start: Units | None) -> Trained:
+        rng = check_random_state(self.random_state)
+        previous = self._previous_units(problem.biased.shape[1], problem.rows.Y.shape[1])
+        gates, patterns = self._arrange(problem, previous, rng)
+        auto = self.beta == "auto"
+        program = problem.program(patterns, 1.0 if auto else float(self.beta), constrained=self.activation == "relu")
+        if auto:
+            program = replace(program, beta=auto_beta(program))
+        options = Options.of(self)
+        enumerated = isinstance(self.arrangements, str) and self.arrangements == "exact"
+        if options.rounds and program.constrained and not enumerated:
+            known = [units for units in (start, None if previous is None else previous.units) if units is not None]
+            begin = [Units(problem.inward(units.coef), units.directions) for units in known]
+            return searched(problem, program, gates, options, rng, sum(begin[1:], begin[0]) if begin else None)
+        begin_at = None
+        if previous is not None:
+            units = Units(problem.inward(previous.units.coef), previous.units.directions)
+            begin_at = as_start(program, units, patterns_of(problem.biased, previous.gates))
+        return sampled_only(program, gates, options, begin_at, enumerated=enumerated)
+
+    def _previous_units(self, d: int, n_outputs: int) -> _Previous | None:
         """Gates, vectors and directions of the last fit, when warm_start asks for them and they fit the data."""
         if not self.warm_start or not hasattr(self, "convex_coef_"):
             return None
         fits = self.convex_coef_.shape[1] == d and self.convex_directions_.shape[1] == n_outputs
         if not fits or not len(self.convex_coef_):
             return None
-        return {
-            "gates": self.arrangements_[:, self.convex_arrangements_],
-            "coef": self.convex_coef_,
-            "directions": self.convex_directions_,
-        }
+        units = Units(self.convex_coef_, self.convex_directions_)
+        return _Previous(self.arrangements_[:, self.convex_arrangements_], units)
 
-    def _arrange(self, X: Array, weights: Array, previous: dict[str, Array] | None) -> tuple[Array, NDArray[np.bool_]]:
+    def _arrange(
+        self, problem: Problem, previous: _Previous | None, rng: np.random.RandomState
+    ) -> tuple[Array, NDArray[np.bool_]]:
         """Gate vectors (d, P) and their patterns (P, n), duplicates merged and all-off patterns dropped."""
-        rng = check_random_state(self.random_state)
+        X = problem.biased
         if isinstance(self.arrangements, str):
             gates = sample_gates(
-                X, self.arrangements, self.n_arrangements, rng, weights=weights, constant=self.fit_intercept
+                X,
+                self.arrangements,
+                self.n_arrangements,
+                rng,
+                weights=problem.rows.weights,
+                constant=self.fit_intercept,
             )
         elif callable(self.arrangements):
             gates = _check_gates(self.arrangements(X, self.n_arrangements, rng), X.shape[1], self.fit_intercept)
         else:
             gates = _check_gates(self.arrangements, X.shape[1], self.fit_intercept)
         if previous is not None:
-            gates = np.hstack([previous["gates"], gates])
+            gates = np.hstack([previous.gates, gates])
         gates, patterns = merge_patterns(X, gates)
         if not len(patterns):
             raise ValueError(
@@ -136,11 +165,10 @@ class BaseConvexReLU(BaseEstimator):
             )
         return gates, patterns
 
-    def _set_solution(
-        self, program: ConvexProgram, solution: Solution, gates: Array, basis: Array | None, rows: Rows
-    ) -> None:
+    def _set_trained(self, problem: Problem, trained: Trained) -> None:
+        program, solution, gates = trained.program, trained.solution, trained.gates
         used = program.block_patterns[solution.blocks]
-        coef = solution.coef if basis is None else solution.coef @ basis.T
+        coef = problem.outward(solution.coef)
         network = TwoLayerReLU.from_convex(
             coef,
             program.block_directions[solution.blocks],
@@ -148,7 +176,7 @@ class BaseConvexReLU(BaseEstimator):
             biases=self.fit_intercept,
             gates=None if program.constrained else gates[:, used],
         )
-        dual = rows.expand(solution.dual)
+        dual = problem.rows.expand(solution.dual)
         self.convex_coef_ = coef
         self.convex_directions_ = program.block_directions[solution.blocks]
         self.convex_arrangements_ = used
@@ -159,6 +187,8 @@ class BaseConvexReLU(BaseEstimator):
         self.objective_ = solution.objective
         self.dual_gap_ = solution.gap
         self.dual_coef_ = dual[:, 0] if dual.shape[1] == 1 else dual
+        self.certificate_ = trained.certificate
+        self.objectives_ = np.array(trained.objectives)
         self.n_iter_ = max(1, solution.n_iter)
         self.solver_ = solution.solver
         logger.info(
@@ -169,6 +199,93 @@ class BaseConvexReLU(BaseEstimator):
             gates.shape[1],
             self.solver_,
         )
+
+    def certify(
+        self, X: Any, y: Any, *, sample_weight: Any = None, method: str = "search", time_limit: float | None = None
+    ) -> Certificate:
+        """Sharpen the certificate of the fit: more evidence, or a proof.
+
+        Where a better arrangement turns up, the fit goes on with it and all fitted attributes change with it.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            The training data of the fit.
+        method : {"search", "exact"}, default="search"
+            "search": further independent starts at the fit's dual point, until 95% of its units are rediscovered.
+            "exact": ``max_{||u|| <= 1} |lambda' (X u)_+|`` by branch and bound over simplicial cones, which enumerates the arrangements
+            where their number is small. It closes within seconds up to rank 5 with hundreds of samples or rank 8 with dozens;
+            beyond rank 10 the bound stays valid but loose.
+        time_limit : float, default=None
+            Seconds after which to stop, with the best bounds so far; they are valid all the same.
+
+        Returns
+        -------
+        certificate : Certificate
+            Also stored as ``certificate_``.
+
+        Raises
+        ------
+        ValueError
+            If the data are not those of the fit, ``method`` or ``time_limit`` is invalid, or the activation is not ReLU.
+        """
+        check_is_fitted(self)
+        if method not in ("search", "exact"):
+            raise ValueError(f"method must be 'search' or 'exact', got {method!r}.")
+        if time_limit is not None and not (isinstance(time_limit, Real) and time_limit >= 0.0):
+            raise ValueError(f"time_limit must be None or a nonnegative number of seconds, got {time_limit!r}.")
+        if self.activation != "relu":
+            raise ValueError("certify needs activation='relu': gated networks are optimal over their own gates only.")
+        X, Y, weights, loss = self._training_data(X, y, sample_weight)
+        with verbosity(self.verbose), threadpool_limits(limits=1):
+            problem = Problem.build(X, Y, weights, loss, fit_intercept=self.fit_intercept)
+            trained, dual = self._as_trained(problem)
+            sharper = sharpen(
+                problem,
+                trained,
+                dual,
+                Options.of(self),
+                check_random_state(self.random_state),
+                method=method,
+                time_limit=time_limit,
+            )
+            if sharper.solution is trained.solution:
+                self.certificate_ = sharper.certificate
+            else:
+                self._set_trained(problem, sharper)
+        return self.certificate_
+
+    def _as_trained(self, problem: Problem) -> tuple[Trained, Array]:
+        """The fit as it was before it was turned into attributes, checked against the data; and its dual point."""
+        patterns = patterns_of(problem.biased, self.arrangements_)
+        program = problem.program(patterns, self.beta_, constrained=True)
+        units = Units(problem.inward(self.convex_coef_), self.convex_directions_)
+        dual_coef = self.dual_coef_.reshape(len(self.dual_coef_), -1)
+        dual = np.zeros_like(problem.rows.Y)
+        known = problem.rows.inverse >= 0
+        outputs = units.outputs(program.X) + self.intercepts_[1]
+        objective = program.loss_value(outputs) + program.beta * float(units.norms().sum())
+        if len(dual_coef) != len(known) or not np.isclose(objective, self.objective_, rtol=1e-6):
+            raise ValueError(
+                "certify: X, y and sample_weight must be the training data of this fit; their objective differs."
+            )
+        np.add.at(dual, problem.rows.inverse[known], dual_coef[known])
+        P = len(patterns)
+        sides = {side.tobytes(): s for s, side in enumerate(program.block_directions[::P])}
+        first = np.array([sides[v.tobytes()] for v in self.convex_directions_], dtype=np.intp)
+        solution = Solution(
+            blocks=first * P + self.convex_arrangements_,
+            coef=units.coef,
+            intercept=self.intercepts_[1],
+            dual=dual,
+            objective=self.objective_,
+            dual_objective=self.certificate_.lower_bound_solved,
+            scale=program.loss_value(np.zeros_like(program.Y)),
+            cone_violation=0.0,
+            n_iter=self.n_iter_,
+            solver=self.solver_,
+        )
+        return Trained(program, solution, self.arrangements_, self.certificate_, list(self.objectives_)), dual
 
     def _network(self) -> TwoLayerReLU:
         gates = None
@@ -185,22 +302,6 @@ class BaseConvexReLU(BaseEstimator):
         return self._network().outputs(X).astype(X.dtype, copy=False)
 
 
-def _auto_beta(program: ConvexProgram) -> float:
-    """``AUTO_FRACTION`` of the smallest beta with the zero network as optimum, over all arrangements as searched.
-
-    Over all arrangements it does not depend on the sampler (gated units: over the given ones). For losses without a unit
-    there is a floor: with classes beyond 1000 : 1 the fraction alone would follow the rare class into pure fitting.
-    """
-    beta_max = program.beta_max()
-    if beta_max == 0.0:  # no unit can gain anything, and any penalty keeps the zero network
-        return 1.0
-    if program.constrained:
-        dual = program.dual_point(np.zeros_like(program.Y))
-        beta_max = max(beta_max, searched_max_price(program.X, dual, program.patterns))
-    floor = AUTO_FLOOR * program.largest_price() if program.loss.unitless else 0.0
-    return max(AUTO_FRACTION * beta_max, floor)
-
-
 def _check_gates(gates: Any, d: int, fit_intercept: bool) -> Array:
     checked = np.asarray(gates, dtype=np.float64)
     if checked.ndim != 2 or checked.shape[0] != d or not checked.shape[1]:
@@ -213,19 +314,3 @@ def _check_gates(gates: Any, d: int, fit_intercept: bool) -> Array:
     if not np.isfinite(checked).all():
         raise ValueError("arrangements contains NaN or infinity; gate vectors must be finite.")
     return checked
-
-
-def _start(program: ConvexProgram, X: Array, previous: dict[str, Array], basis: Array | None) -> Solution | None:
-    """The last fit's blocks as a starting point of this program; units whose pattern is now all off are left out."""
-    keys = {pattern.tobytes(): p for p, pattern in enumerate(program.patterns)}
-    directions = {direction.tobytes(): a for a, direction in enumerate(program.block_directions[:: len(keys)])}
-    blocks, kept = [], []
-    for j, pattern in enumerate(patterns_of(X, previous["gates"])):
-        p, a = keys.get(pattern.tobytes()), directions.get(previous["directions"][j].tobytes())
-        if p is not None and a is not None:
-            blocks.append(a * len(keys) + p)
-            kept.append(j)
-    if not kept:
-        return None
-    coef = previous["coef"][kept]
-    return Solution.unverified(program, np.array(blocks), coef if basis is None else coef @ basis)

@@ -15,6 +15,9 @@ from sklearn.utils.validation import column_or_1d, validate_data
 from skconvrelu._base import BaseConvexReLU
 from skconvrelu._sklearn import StrOptions, fit_context
 from skconvrelu.losses import BinaryLogLoss, Loss, MultinomialLogLoss
+from skconvrelu.search.units import Units
+
+Array = NDArray[np.float64]
 
 
 class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
@@ -42,6 +45,10 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
         Number of gates to sample.
     activation : {"relu", "gated_relu"}, default="relu"
         "gated_relu" drops the cone constraints: the gates decide which samples a unit sees, in ``predict`` too.
+    refine : bool or int, default=True
+        Search over all arrangements, starting from the sampled ones: rounds of descent, pruning, the convex program, and pricing, until
+        no arrangement found would lower the objective by more than ``tol``. An int is a limit of rounds (True: 40); False or 0
+        solves over the given arrangements only, as do ``arrangements="exact"`` (they are all there are) and gated ReLU.
     fit_intercept : bool, default=True
         Hidden biases (penalised) and a free output intercept (not penalised).
     class_weight : dict, "balanced" or None, default=None
@@ -49,15 +56,15 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
     solver : {"auto", "mosek", "clarabel", "scipy"}, default="auto"
         "auto" is MOSEK where it is installed and licensed, otherwise "scipy", this package's structured interior point.
     tol : float, default=1e-4
-        Stop at a duality gap of ``tol`` times the objective.
+        Stop at a gap of ``tol`` times the objective: over all arrangements as searched with ``refine``, else over the given ones.
     max_iter : int, default=1000
-        Limit of interior-point iterations, over all rounds of a solve.
+        Limit of interior-point iterations of one convex program.
     warm_start : bool, default=False
         Keep the gates of the last fit's units among the arrangements and start from them.
     n_jobs : int, default=None
-        Jobs for outputs that can be solved apart. The result does not depend on it.
+        Jobs for outputs that can be solved apart, or for the starts of the search. The result does not depend on it.
     random_state : int, RandomState instance or None, default=None
-        Draws the arrangements. The same integer gives bitwise the same model.
+        Draws the arrangements and the starts of the search. The same integer gives bitwise the same model.
     verbose : int, default=0
         1 logs the result to stderr, 2 and more every round and iteration, through the logger "skconvrelu".
 
@@ -70,7 +77,7 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
     convex_arrangements_ : ndarray of shape (n_blocks,)
         Column of ``arrangements_`` that each block belongs to.
     arrangements_ : ndarray of shape (n_features [+ 1], P)
-        Gate vectors of the arrangements that were solved over.
+        Gate vectors of the arrangements that were solved over: the sampled ones, then those the search found.
     coefs_, intercepts_ : list of ndarray
         The reconstructed network in the layout of :class:`sklearn.neural_network.MLPClassifier`: weights of shapes
         (n_features, n_blocks) and (n_blocks, n_outputs), biases of shapes (n_blocks,) and (n_outputs,).
@@ -80,6 +87,10 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
         Absolute duality gap, valid over ``arrangements_``: no network with these arrangements is better by more.
     dual_coef_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         The dual feasible point behind the gap.
+    certificate_ : Certificate
+        Lower bounds of the objective over the arrangements solved, over all as searched, and over all proven.
+    objectives_ : ndarray of shape (n_rounds,)
+        Objective after each round of the search, never increasing.
     beta_ : float
         The penalty used.
     n_iter_ : int
@@ -130,6 +141,7 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
         arrangements: Any = "gaussian",
         n_arrangements: int = 100,
         activation: str = "relu",
+        refine: bool | int = True,
         fit_intercept: bool = True,
         class_weight: dict[Any, float] | str | None = None,
         solver: str = "auto",
@@ -145,6 +157,7 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
         self.arrangements = arrangements
         self.n_arrangements = n_arrangements
         self.activation = activation
+        self.refine = refine
         self.fit_intercept = fit_intercept
         self.class_weight = class_weight
         self.solver = solver
@@ -179,7 +192,25 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
         SolverUnavailableError
             If a solver was named that is not installed or not licensed.
         """
-        X, y = validate_data(self, X, y, accept_sparse=("csr", "csc"), dtype=[np.float64, np.float32])
+        return self._fit_from(X, y, sample_weight, None)
+
+    def _fit_from(self, X: Any, y: Any, sample_weight: Any, start: Units | None) -> ConvexReLUClassifier:
+        X, labels, weights, classes = self._labelled(X, y, sample_weight, reset=True)
+        loss, Y = _encode(labels, len(classes))
+        self._fit_network(X, Y, weights, loss, start)
+        self.classes_ = classes
+        return self
+
+    def _training_data(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Array, Array, Loss]:
+        X, labels, weights, classes = self._labelled(X, y, sample_weight, reset=False)
+        if not np.array_equal(classes, self.classes_):
+            raise ValueError("y must hold the classes of the training data; they differ.")
+        loss, Y = _encode(labels, len(classes))
+        return X, Y, weights, loss
+
+    def _labelled(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> tuple[Any, NDArray[np.intp], Array, Any]:
+        """Validated data, label numbers, weights (class_weight included) and the classes that have positive weight."""
+        X, y = validate_data(self, X, y, reset=reset, accept_sparse=("csr", "csc"), dtype=[np.float64, np.float32])
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         weights = self._validate_weights(X, sample_weight)
@@ -191,12 +222,9 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
             raise ValueError(
                 f"y holds {len(classes)} class with positive weight; a classifier needs samples of at least 2 classes."
             )
-        labels = np.searchsorted(classes, y)
         # a class whose samples all weigh nothing is left out like them; what label they carry no longer matters
-        loss, Y = _encode(np.minimum(labels, len(classes) - 1), len(classes))
-        self._fit_network(X, Y, weights, loss)
-        self.classes_ = classes
-        return self
+        labels = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+        return X, labels, weights, classes
 
     def decision_function(self, X: Any) -> NDArray[np.floating]:
         """Raw outputs of the network.

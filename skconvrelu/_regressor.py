@@ -11,7 +11,10 @@ from sklearn.utils.validation import validate_data
 
 from skconvrelu._base import BaseConvexReLU
 from skconvrelu._sklearn import StrOptions, fit_context
-from skconvrelu.losses import SquaredError
+from skconvrelu.losses import Loss, SquaredError
+from skconvrelu.search.units import Units
+
+Array = NDArray[np.float64]
 
 
 class ConvexReLURegressor(RegressorMixin, BaseConvexReLU):
@@ -38,20 +41,24 @@ class ConvexReLURegressor(RegressorMixin, BaseConvexReLU):
         Number of gates to sample.
     activation : {"relu", "gated_relu"}, default="relu"
         "gated_relu" drops the cone constraints: the gates decide which samples a unit sees, in ``predict`` too.
+    refine : bool or int, default=True
+        Search over all arrangements, starting from the sampled ones: rounds of descent, pruning, the convex program, and pricing, until
+        no arrangement found would lower the objective by more than ``tol``. An int is a limit of rounds (True: 40); False or 0
+        solves over the given arrangements only, as do ``arrangements="exact"`` (they are all there are) and gated ReLU.
     fit_intercept : bool, default=True
         Hidden biases (penalised) and a free output intercept (not penalised).
     solver : {"auto", "mosek", "clarabel", "scipy"}, default="auto"
         "auto" is MOSEK where it is installed and licensed, otherwise "scipy", this package's structured interior point.
     tol : float, default=1e-4
-        Stop at a duality gap of ``tol`` times the objective.
+        Stop at a gap of ``tol`` times the objective: over all arrangements as searched with ``refine``, else over the given ones.
     max_iter : int, default=1000
-        Limit of interior-point iterations, over all rounds of a solve.
+        Limit of interior-point iterations of one convex program.
     warm_start : bool, default=False
         Keep the gates of the last fit's units among the arrangements and start from them.
     n_jobs : int, default=None
-        Jobs for outputs that can be solved apart. The result does not depend on it.
+        Jobs for outputs that can be solved apart, or for the starts of the search. The result does not depend on it.
     random_state : int, RandomState instance or None, default=None
-        Draws the arrangements. The same integer gives bitwise the same model.
+        Draws the arrangements and the starts of the search. The same integer gives bitwise the same model.
     verbose : int, default=0
         1 logs the result to stderr, 2 and more every round and iteration, through the logger "skconvrelu".
 
@@ -64,7 +71,7 @@ class ConvexReLURegressor(RegressorMixin, BaseConvexReLU):
     convex_arrangements_ : ndarray of shape (n_blocks,)
         Column of ``arrangements_`` that each block belongs to.
     arrangements_ : ndarray of shape (n_features [+ 1], P)
-        Gate vectors of the arrangements that were solved over.
+        Gate vectors of the arrangements that were solved over: the sampled ones, then those the search found.
     coefs_, intercepts_ : list of ndarray
         The reconstructed network in the layout of :class:`sklearn.neural_network.MLPRegressor`: weights of shapes
         (n_features, n_blocks) and (n_blocks, n_outputs), biases of shapes (n_blocks,) and (n_outputs,).
@@ -74,6 +81,10 @@ class ConvexReLURegressor(RegressorMixin, BaseConvexReLU):
         Absolute duality gap, valid over ``arrangements_``: no network with these arrangements is better by more.
     dual_coef_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         The dual feasible point behind the gap.
+    certificate_ : Certificate
+        Lower bounds of the objective over the arrangements solved, over all as searched, and over all proven.
+    objectives_ : ndarray of shape (n_rounds,)
+        Objective after each round of the search, never increasing.
     beta_ : float
         The penalty used.
     n_iter_ : int
@@ -121,6 +132,7 @@ class ConvexReLURegressor(RegressorMixin, BaseConvexReLU):
         arrangements: Any = "gaussian",
         n_arrangements: int = 100,
         activation: str = "relu",
+        refine: bool | int = True,
         fit_intercept: bool = True,
         solver: str = "auto",
         tol: float = 1e-4,
@@ -135,6 +147,7 @@ class ConvexReLURegressor(RegressorMixin, BaseConvexReLU):
         self.arrangements = arrangements
         self.n_arrangements = n_arrangements
         self.activation = activation
+        self.refine = refine
         self.fit_intercept = fit_intercept
         self.solver = solver
         self.tol = tol
@@ -173,14 +186,31 @@ class ConvexReLURegressor(RegressorMixin, BaseConvexReLU):
         SolverUnavailableError
             If a solver was named that is not installed or not licensed.
         """
-        X, y = validate_data(
-            self, X, y, accept_sparse=("csr", "csc"), dtype=[np.float64, np.float32], multi_output=True, y_numeric=True
-        )
-        weights = self._validate_weights(X, sample_weight)
-        Y = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
-        self._fit_network(X, Y, weights, SquaredError())
+        return self._fit_from(X, y, sample_weight, None)
+
+    def _fit_from(self, X: Any, y: Any, sample_weight: Any, start: Units | None) -> ConvexReLURegressor:
+        X, y, weights = self._validated(X, y, sample_weight, reset=True)
+        self._fit_network(X, y.reshape(len(y), -1), weights, SquaredError(), start)
         self._flat_target = y.ndim == 1
         return self
+
+    def _training_data(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Array, Array, Loss]:
+        X, y, weights = self._validated(X, y, sample_weight, reset=False)
+        return X, y.reshape(len(y), -1), weights, SquaredError()
+
+    def _validated(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> tuple[Any, Array, Array]:
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            reset=reset,
+            accept_sparse=("csr", "csc"),
+            dtype=[np.float64, np.float32],
+            multi_output=True,
+            y_numeric=True,
+        )
+        weights = self._validate_weights(X, sample_weight)
+        return X, np.asarray(y, dtype=np.float64), weights
 
     def predict(self, X: Any) -> NDArray[np.floating]:
         """Predict with the reconstructed network.

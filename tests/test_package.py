@@ -40,6 +40,13 @@ def test_automatic_choice_without_mosek_is_the_scipy_solver():
 
 
 def test_public_names():
-    assert set(skconvrelu.__all__) == {"ConvexReLUClassifier", "ConvexReLURegressor", "__version__"}
+    assert set(skconvrelu.__all__) == {
+        "Certificate",
+        "ConvexReLUClassifier",
+        "ConvexReLURegressor",
+        "NetworkAudit",
+        "__version__",
+        "certify_network",
+    }
     for name in skconvrelu.__all__:
         assert hasattr(skconvrelu, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,15 @@ from skconvrelu.program import ConvexProgram, Index, Solution
 from skconvrelu.solvers import clarabel, mosek, working_set
 from skconvrelu.solvers._errors import SolverError, SolverUnavailableError
 
-__all__ = ["SOLVERS", "SolverError", "SolverUnavailableError", "choose_solver", "solve_program"]
+__all__ = [
+    "SOLVERS",
+    "SolverError",
+    "SolverUnavailableError",
+    "choose_solver",
+    "independent_outputs",
+    "polish",
+    "solve_program",
+]
 
 Array = NDArray[np.float64]
 
@@ -55,7 +64,7 @@ def solve_program(
     ConvergenceWarning
         If a backend failed and the next one took over, or the gap stayed above ``tol`` times the objective.
     """
-    parts = _independent_outputs(program)
+    parts = independent_outputs(program)
     jobs = (
         delayed(_solve_one)(part, solver, tol, max_iter, _part_of(start, blocks, k) if len(parts) > 1 else start)
         for k, (part, blocks) in enumerate(parts)
@@ -77,8 +86,28 @@ def solve_program(
     return solution
 
 
+def polish(
+    program: ConvexProgram, tol: float, start: Solution | None = None, *, solver: str, max_iter: int
+) -> tuple[Solution, str]:
+    """Solve a program of few blocks, most of which are expected to stay: no working set, no warning.
+
+    Returns the verified solution and, where the scipy solver had to take over, the text of a warning.
+
+    Raises
+    ------
+    SolverUnavailableError
+        If a named backend is not installed or not licensed.
+    """
+    return _solve_one(program, solver, tol, max_iter, start, scipy_solve=working_set.solve_all)
+
+
 def _solve_one(
-    program: ConvexProgram, solver: str, tol: float, max_iter: int, start: Solution | None
+    program: ConvexProgram,
+    solver: str,
+    tol: float,
+    max_iter: int,
+    start: Solution | None,
+    scipy_solve: Callable[..., Solution] = working_set.solve,
 ) -> tuple[Solution, str]:
     """One verified solution, and a warning where the scipy solver had to take over."""
     name = choose_solver(solver)
@@ -87,7 +116,7 @@ def _solve_one(
         if zero is not None:
             return zero, ""
         if name == "scipy":
-            return working_set.solve(program, tol=tol, max_iter=max_iter, start=start), ""
+            return scipy_solve(program, tol=tol, max_iter=max_iter, start=start), ""
         try:
             solution = SOLVERS[name](program, tol=tol, max_iter=max_iter, start=start)
         except SolverUnavailableError as error:
@@ -101,7 +130,7 @@ def _solve_one(
                 return solution, ""
             reason = f"stopped at a relative gap of {solution.gap / solution.objective:.2g}"
             start = solution
-        rescued = working_set.solve(program, tol=tol, max_iter=max_iter, start=start)
+        rescued = scipy_solve(program, tol=tol, max_iter=max_iter, start=start)
         return rescued, f"The solver {name!r} {reason}; the scipy solver took over."
 
 
@@ -134,7 +163,7 @@ def _zero_network(program: ConvexProgram, solver: str) -> Solution | None:
     )
 
 
-def _independent_outputs(program: ConvexProgram) -> list[tuple[ConvexProgram, Index]]:
+def independent_outputs(program: ConvexProgram) -> list[tuple[ConvexProgram, Index]]:
     """One program for each output, with the blocks it owns, where loss and blocks let outputs be solved apart."""
     K = program.Y.shape[1]
     everything = [(program, np.arange(program.n_blocks))]

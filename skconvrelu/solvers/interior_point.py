@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skconvrelu._products import ColumnProducts
-from skconvrelu.program import Candidate, ConvexProgram
+from skconvrelu.program import Candidate, ConvexProgram, Solution
 from skconvrelu.solvers.newton_system import BlockFits, NewtonSystem
 from skconvrelu.solvers.second_order_cone import Pair, Scaling, jordan_product, step_to_boundary
 
@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 _TO_BOUNDARY = 0.99
 _AHEAD = 1e4
+#: barrier of a warm start, as a share of what the loss and the number of cones suggest; and the least slack, in its units
+_WARM_BARRIER, _WARM_SLACK = 0.3, 10.0
 
 
 @dataclass
@@ -57,7 +59,7 @@ class _Direction:
 class InteriorPoint:
     """One solve over all blocks of a program; ``run`` returns a :class:`Candidate` whose blocks are all of them."""
 
-    def __init__(self, program: ConvexProgram) -> None:
+    def __init__(self, program: ConvexProgram, start: Solution | None = None) -> None:
         self.program = program
         blocks = np.arange(program.n_blocks)
         masks = program.masks(blocks)
@@ -71,7 +73,7 @@ class InteriorPoint:
         quadratic = self.quadratic = program.loss.name == "squared_error"
         self.system = NewtonSystem(self.fits, self.basis, constant_curvature=quadratic)
         self.degree = self.signs.size + program.n_blocks
-        self._state = self._start()
+        self._state = self._start() if start is None else self._start_near(start)
         # turns a stationarity residual into the complementarity that belongs to it
         self.unit = program.loss_value(np.zeros_like(program.Y)) / (program.beta * self.degree)
 
@@ -116,6 +118,32 @@ class InteriorPoint:
         cones = Scaling((t, np.zeros((B, d))), (np.full(B, program.beta), w))
         slack = t[:, None] * np.linalg.norm(self.A, axis=1)[None, :]
         return _State(np.zeros((B, d)), self.basis.T @ base, slack, (t * program.beta)[:, None] / slack, w, cones)
+
+    def _start_near(self, start: Solution) -> _State:
+        """A point well inside all cones beside a good one: it takes half the iterations of a cold start or fewer.
+
+        Vectors stay where they are; heads, slacks and multipliers are set on the central path of a moderate barrier mu, so that
+        whatever is small at the start can still grow.
+        """
+        program, beta = self.program, self.program.beta
+        coef = np.zeros((program.n_blocks, program.X.shape[1]))
+        coef[start.blocks] = start.coef
+        F = self.fits.outputs(coef)
+        mu = _WARM_BARRIER * program.loss_value(F + start.intercept) / self.degree
+        if not mu > 0.0:
+            return self._start()
+        sizes = np.linalg.norm(coef, axis=1)
+        t = np.sqrt(sizes**2 + (mu / beta) ** 2) + mu / beta
+        floor = (_WARM_SLACK * mu / beta) * np.linalg.norm(self.A, axis=1)
+        slack = np.maximum(self.signs * (coef @ self.A.T), floor)
+        rho = mu / slack
+        w = self.fits.adjoint(-start.dual) - (self.signs * rho) @ self.A
+        w *= np.minimum(1.0, beta * (1.0 - 1e-3) / np.maximum(np.linalg.norm(w, axis=1), 1e-300))[:, None]
+        used = sizes > 0.0
+        centred = beta * np.clip(1.0 - mu / np.maximum(sizes[used] * beta, 1e-300), 0.0, 1.0 - 1e-6)
+        w[used] = -coef[used] * (centred / sizes[used])[:, None]
+        cones = Scaling((t, coef), (np.full(len(t), beta), w))
+        return _State(coef, self.basis.T @ start.intercept, slack, rho, w, cones)
 
     def _loss_gradient(self, F: Array) -> Array:
         return self.program.weights[:, None] * self.program.loss.gradient(F, self.program.Y)

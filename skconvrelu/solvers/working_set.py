@@ -31,7 +31,7 @@ def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution 
     """
     rtol = min(1e-9, 0.01 * tol)
     if program.n_blocks <= _FIRST or iteration_flops(program.X.shape, program.block_directions.shape) <= _DIRECT:
-        return _solve_all(program, tol, max_iter, 0)
+        return solve_all(program, tol=tol, max_iter=max_iter, start=start)
 
     working = _first_blocks(program, start)
     inner = InteriorPoint(program.restrict(working))
@@ -53,16 +53,18 @@ def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution 
         if finished or n_iter >= max_iter:
             return evaluate(program, candidate, solver="scipy", rtol=rtol)
         if len(working) + len(entering) > program.n_blocks // 2:
-            return _solve_all(program, tol, max_iter, n_iter)
+            return solve_all(program, tol=tol, max_iter=max_iter, used=n_iter)
         round_tol = max(tol, 0.1 * round_tol)
         if len(entering):
             working = np.sort(np.concatenate([working, entering]))
             inner = InteriorPoint(program.restrict(working))
 
 
-def _solve_all(program: ConvexProgram, tol: float, max_iter: int, used: int) -> Solution:
-    """One direct interior-point solve over all blocks; ``used`` iterations were spent before."""
-    candidate = InteriorPoint(program).run(tol=0.5 * tol, max_iter=max(max_iter - used, 1))
+def solve_all(
+    program: ConvexProgram, *, tol: float, max_iter: int, start: Solution | None = None, used: int = 0
+) -> Solution:
+    """One direct interior-point solve over all blocks, from ``start`` if there is one; ``used`` iterations were spent before."""
+    candidate = InteriorPoint(program, start).run(tol=0.5 * tol, max_iter=max(max_iter - used, 1))
     return evaluate(
         program, replace(candidate, n_iter=used + candidate.n_iter), solver="scipy", rtol=min(1e-9, 0.01 * tol)
     )

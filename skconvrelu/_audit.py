@@ -1,0 +1,219 @@
+"""certify_network: how far a network that someone else trained is from the best there is, and a better one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.utils.validation import check_is_fitted
+
+from skconvrelu._classifier import ConvexReLUClassifier
+from skconvrelu._regressor import ConvexReLURegressor
+from skconvrelu.certificate import Certificate
+from skconvrelu.network import TwoLayerReLU
+from skconvrelu.search.units import Units
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class NetworkAudit:
+    """What :func:`certify_network` found.
+
+    Attributes
+    ----------
+    objective : float
+        Weighted mean loss plus penalty of the network that was given, its units balanced and its output intercept left as it is.
+    gap : float
+        Relative distance of that objective to the best lower bound: proven if ``certificate.lower_bound_proven`` is set, else as
+        searched.
+    beta : float
+        The penalty used.
+    certificate : Certificate
+        Of the better network.
+    model : ConvexReLURegressor or ConvexReLUClassifier
+        The better network as a fitted estimator; its objective is at most the given one's.
+    network : TwoLayerReLU
+        The same as plain weights.
+    """
+
+    objective: float
+    gap: float
+    beta: float
+    certificate: Certificate
+    model: ConvexReLURegressor | ConvexReLUClassifier
+    network: TwoLayerReLU
+
+
+def certify_network(
+    network: Any,
+    X: Any,
+    y: Any,
+    *,
+    beta: float | None = None,
+    loss: str | None = None,
+    sample_weight: Any = None,
+    method: str = "search",
+    time_limit: float | None = None,
+    **params: Any,
+) -> NetworkAudit:
+    """Audit a one-hidden-layer ReLU network, whatever trained it, and start from it to find one that is at least as good.
+
+    The objective is ``(1/S) sum_i s_i l(f(x_i), y_i) + beta sum_jk ||(w1_j, b1_j)|| |w2_jk|``, the least that the penalty
+    ``(beta/2) (||W1||^2 + ||b1||^2 + ||W2||^2)`` can be after units are rescaled without changing the function. A unit that feeds
+    several outputs counts once for each of them.
+
+    Parameters
+    ----------
+    network : MLPRegressor, MLPClassifier, TwoLayerReLU or tuple of arrays (W1, b1, W2, b2)
+        Fitted, one hidden layer, activation "relu". Shapes (n_features, m), (m,), (m, K), (K,); K = 1 for two classes.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Training data.
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        Targets or class labels.
+    beta : float, default=None
+        Penalty. None maps ``alpha`` of an MLP: scikit-learn minimises ``mean loss + alpha / (2 n) (||W1||^2 + ||W2||^2)`` with the
+        squared error also averaged over the K outputs, so ``beta = alpha / n`` for class labels and ``beta = K alpha / n`` for
+        targets (n the sum of the weights where there are any). The mapping is not exact in one point: scikit-learn leaves the hidden
+        biases out of its penalty.
+    loss : {"squared_error", "log_loss"}, default=None
+        None takes it from the MLP; it must be given for plain weights.
+    sample_weight : array-like of shape (n_samples,), default=None
+    method : {"search", "exact"}, default="search"
+        "exact" adds a proof, as in :meth:`ConvexReLURegressor.certify`.
+    time_limit : float, default=None
+        Seconds for the proof.
+    **params
+        Further parameters of the estimator that searches from the network, such as ``refine``, ``tol``, ``solver``, ``random_state``.
+
+    Returns
+    -------
+    audit : NetworkAudit
+
+    Raises
+    ------
+    TypeError
+        If ``network`` is of another kind.
+    ValueError
+        If it has more than one hidden layer, another activation or other shapes than the data, or beta or loss is missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skconvrelu import certify_network
+    >>> X = np.linspace(-1, 1, 21)[:, None]
+    >>> y = np.abs(X[:, 0])
+    >>> weights = np.array([[1.0, -1.0]]), np.zeros(2), np.array([[0.9], [0.9]]), np.zeros(1)
+    >>> audit = certify_network(weights, X, y, beta=1e-3, loss="squared_error", random_state=0)
+    >>> bool(audit.certificate.objective < audit.objective)
+    True
+    >>> round(audit.gap, 2)
+    0.46
+    """
+    weights, mlp = _weights(network)
+    loss = _loss(loss, mlp)
+    X = X if hasattr(X, "shape") else np.asarray(X)
+    total = X.shape[0] if sample_weight is None else float(np.sum(sample_weight))
+    beta = _beta(beta, mlp, total, weights.output_weights.shape[1])
+    if X.ndim != 2 or X.shape[1] != weights.hidden_weights.shape[0]:
+        raise ValueError(
+            f"X has shape {X.shape}, but the network takes {weights.hidden_weights.shape[0]} features: "
+            "give the data it was trained on."
+        )
+    estimator = ConvexReLURegressor if loss == "squared_error" else ConvexReLUClassifier
+    model = estimator(beta, **params)
+    units = _units(weights)
+    model._fit_from(X, y, sample_weight, units)
+    given = model._objective_of(X, y, sample_weight, weights, units)
+    if method == "exact":
+        model.certify(X, y, sample_weight=sample_weight, method="exact", time_limit=time_limit)
+    certificate = model.certificate_
+    bounds = (certificate.lower_bound_proven, certificate.lower_bound_searched, certificate.lower_bound_solved)
+    bound = next(b for b in bounds if b is not None)
+    return NetworkAudit(
+        objective=given,
+        gap=max(0.0, given - bound) / given if given > 0.0 else 0.0,
+        beta=beta,
+        certificate=certificate,
+        model=model,
+        network=model._network(),
+    )
+
+
+def _weights(network: Any) -> tuple[TwoLayerReLU, MLPRegressor | MLPClassifier | None]:
+    """The network as weights, and the MLP it came from."""
+    if isinstance(network, TwoLayerReLU):
+        if network.gates is not None:
+            raise ValueError("network is a gated one: only ReLU networks can be audited.")
+        return network, None
+    if isinstance(network, (MLPRegressor, MLPClassifier)):
+        check_is_fitted(network)
+        if len(network.coefs_) != 2 or network.activation != "relu":
+            raise ValueError(
+                "network must have one hidden layer and activation='relu', "
+                f"got {len(network.coefs_) - 1} layers and activation={network.activation!r}."
+            )
+        if network.out_activation_ not in ("identity", "logistic", "softmax") or (
+            network.out_activation_ == "logistic" and network.coefs_[1].shape[1] > 1
+        ):
+            raise ValueError("network is a multi-label classifier, which has no equal here; audit one label at a time.")
+        (W1, W2), (b1, b2) = network.coefs_, network.intercepts_
+        return _checked(W1, b1, W2, b2), network
+    if isinstance(network, (tuple, list)) and len(network) == 4:
+        return _checked(*network), None
+    raise TypeError(
+        "network must be a fitted MLPRegressor or MLPClassifier, a TwoLayerReLU or a tuple (W1, b1, W2, b2), "
+        f"got {type(network).__name__}."
+    )
+
+
+def _checked(W1: Any, b1: Any, W2: Any, b2: Any) -> TwoLayerReLU:
+    arrays = [np.asarray(a, dtype=np.float64) for a in (W1, b1, W2, b2)]
+    W1, b1, W2, b2 = arrays
+    if W1.ndim != 2 or W2.ndim != 2 or b1.shape != (W1.shape[1],) or W2.shape[0] != len(b1) or b2.shape != W2.shape[1:]:
+        raise ValueError(
+            "network (W1, b1, W2, b2) must have shapes (n_features, m), (m,), (m, K), (K,); got "
+            + ", ".join(str(a.shape) for a in arrays)
+            + "."
+        )
+    if not all(np.isfinite(a).all() for a in arrays):
+        raise ValueError("network holds NaN or infinite weights.")
+    return TwoLayerReLU(W1, b1, W2, b2)
+
+
+def _loss(loss: str | None, mlp: MLPRegressor | MLPClassifier | None) -> str:
+    own = None if mlp is None else ("squared_error" if isinstance(mlp, MLPRegressor) else "log_loss")
+    if mlp is not None and mlp.loss not in ("squared_error", "log_loss"):
+        raise ValueError(f"network was trained with loss={mlp.loss!r}, which cannot be audited yet.")
+    if loss is None and own is None:
+        raise ValueError("loss must be given for plain weights: 'squared_error' or 'log_loss'.")
+    chosen = own if loss is None else loss
+    if chosen not in ("squared_error", "log_loss"):
+        raise ValueError(f"loss must be 'squared_error' or 'log_loss', got {chosen!r}.")
+    return chosen
+
+
+def _beta(beta: Any, mlp: MLPRegressor | MLPClassifier | None, n: float, n_outputs: int) -> float:
+    if beta is None:
+        if mlp is None:
+            raise ValueError("beta must be given for plain weights: the penalty they are to be judged by.")
+        beta = mlp.alpha / n * (n_outputs if isinstance(mlp, MLPRegressor) else 1)
+        if beta <= 0.0:
+            raise ValueError("network was trained with alpha=0; give a positive beta to judge it by.")
+    if not isinstance(beta, Real) or not 0.0 < float(beta) < np.inf:
+        raise ValueError(f"beta must be a positive finite number, got {beta!r}.")
+    return float(beta)
+
+
+def _units(weights: TwoLayerReLU) -> Units:
+    """One unit for each hidden unit and output it feeds, the hidden bias as last entry."""
+    vectors = np.vstack([weights.hidden_weights, weights.hidden_biases]).T
+    unit, output = np.nonzero(weights.output_weights * np.linalg.norm(vectors, axis=1)[:, None])
+    strength = weights.output_weights[unit, output]
+    directions = np.zeros((len(unit), weights.output_weights.shape[1]))
+    directions[np.arange(len(unit)), output] = np.sign(strength)
+    return Units(vectors[unit] * np.abs(strength)[:, None], directions)

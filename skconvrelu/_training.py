@@ -1,0 +1,263 @@
+"""From validated arrays to a verified solution: the path that fit, certify and certify_network share."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+
+from skconvrelu._rows import Rows, merge_rows
+from skconvrelu.certificate import Certificate
+from skconvrelu.losses import Loss
+from skconvrelu.program import ConvexProgram, Solution
+from skconvrelu.row_space import has_full_column_rank, row_space_basis
+from skconvrelu.search.outputs import refine_outputs
+from skconvrelu.search.pricing import searched_max_price
+from skconvrelu.search.proof import prove
+from skconvrelu.search.refine import MAX_ROUNDS, Refined, searched_bound
+from skconvrelu.search.units import Units
+from skconvrelu.search.violators import search_violators
+from skconvrelu.solvers import polish, solve_program
+
+Array = NDArray[np.float64]
+
+#: beta="auto" is this fraction of beta_max; chosen by cross-validation in benchmarks/beta_auto.py
+AUTO_FRACTION = 0.01
+#: ... and at least this fraction of the largest price that balanced classes could have
+AUTO_FLOOR = 1e-5
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Distinct weighted rows, with the constant column, and their coordinates in the row space where X lacks full rank."""
+
+    rows: Rows
+    biased: Array
+    basis: Array | None
+    loss: Loss
+    fit_intercept: bool
+
+    @classmethod
+    def build(cls, X: Any, Y: Array, sample_weight: Array, loss: Loss, *, fit_intercept: bool) -> Problem:
+        """Merge identical samples and append the constant column."""
+        rows = merge_rows(X, Y, sample_weight)
+        biased = np.hstack([rows.X, np.ones((len(rows.X), 1))]) if fit_intercept else rows.X
+        basis = None if has_full_column_rank(biased) else row_space_basis(biased)
+        return cls(rows, biased, basis, loss, fit_intercept)
+
+    def inward(self, coef: Array) -> Array:
+        """Vectors (m, d) in the coordinates of the program."""
+        return coef if self.basis is None else coef @ self.basis
+
+    def outward(self, coef: Array) -> Array:
+        """Vectors of the program in the coordinates of the data."""
+        return coef if self.basis is None else coef @ self.basis.T
+
+    def program(self, patterns: NDArray[np.bool_], beta: float, *, constrained: bool) -> ConvexProgram:
+        """The convex program over patterns (P, n)."""
+        X = self.biased if self.basis is None else np.ascontiguousarray(self.biased @ self.basis)
+        return ConvexProgram.over_patterns(
+            X, self.rows.Y, self.rows.weights, patterns, self.loss, beta,
+            constrained=constrained, fit_intercept=self.fit_intercept,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the estimator's parameters say about solving."""
+
+    solver: str
+    tol: float
+    max_iter: int
+    n_jobs: int | None
+    rounds: int
+
+    @classmethod
+    def of(cls, estimator: Any) -> Options:
+        rounds = MAX_ROUNDS if estimator.refine is True else int(estimator.refine)
+        return cls(estimator.solver, estimator.tol, estimator.max_iter, estimator.n_jobs, rounds)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A verified solution, the gates (d, P) of its program in the coordinates of the data, and what is known about it."""
+
+    program: ConvexProgram
+    solution: Solution
+    gates: Array
+    certificate: Certificate
+    objectives: list[float]
+
+
+def sampled_only(
+    program: ConvexProgram, gates: Array, options: Options, start: Solution | None, *, enumerated: bool
+) -> Trained:
+    """Solve over the arrangements at hand; ``enumerated`` says that these are all there are."""
+    solution = solve_program(
+        program, solver=options.solver, tol=options.tol, max_iter=options.max_iter,
+        start=start, n_jobs=options.n_jobs,
+    )  # fmt: skip
+    bound = min(solution.dual_objective, solution.objective)
+    certificate = Certificate(
+        objective=solution.objective,
+        lower_bound_solved=bound,
+        lower_bound_searched=None,
+        lower_bound_proven=bound if enumerated and program.constrained else None,
+        n_arrangements=gates.shape[1],
+        n_units=len(solution.blocks),
+    )
+    return Trained(program, solution, gates, certificate, [solution.objective])
+
+
+def searched(
+    problem: Problem,
+    program: ConvexProgram,
+    gates: Array,
+    options: Options,
+    rng: np.random.RandomState,
+    start: Units | None = None,
+) -> Trained:
+    """Search over all arrangements, starting from those at hand and the units ``start`` (program coordinates)."""
+    found = refine_outputs(
+        program, np.ascontiguousarray(problem.inward(gates.T)), _polisher(options), start=start, tol=options.tol,
+        max_rounds=options.rounds, rng=rng, n_jobs=options.n_jobs,
+    )  # fmt: skip
+    _warn(found, options)
+    return _as_trained(problem, found)
+
+
+def _polisher(options: Options) -> Any:
+    return partial(polish, solver=options.solver, max_iter=options.max_iter)
+
+
+def _as_trained(problem: Problem, found: Refined) -> Trained:
+    solution = found.solution
+    certificate = Certificate(
+        objective=solution.objective,
+        lower_bound_solved=min(solution.dual_objective, solution.objective),
+        lower_bound_searched=min(found.bound, solution.objective),
+        lower_bound_proven=None,
+        n_arrangements=len(found.gates),
+        n_units=len(solution.blocks),
+        n_starts=found.n_starts,
+        largest_price=found.largest / found.program.beta,
+        recall=found.recall,
+        n_rounds=len(found.objectives),
+    )
+    gates = np.ascontiguousarray(problem.outward(found.gates).T)
+    return Trained(found.program, solution, gates, certificate, found.objectives)
+
+
+def _warn(found: Refined, options: Options) -> None:
+    for note in dict.fromkeys(found.notes):
+        warnings.warn(note, ConvergenceWarning, stacklevel=5)
+    if not found.converged:
+        objective = found.solution.objective
+        warnings.warn(
+            f"The gap over all arrangements, as searched, is {objective - found.bound:.3g}, above tol times the objective "
+            f"({options.tol:.3g} * {objective:.6g}), after {len(found.objectives)} rounds. Increase refine or tol, or scale the "
+            "features; objective_ and certificate_ are exact for the point returned.",
+            ConvergenceWarning,
+            stacklevel=5,
+        )
+
+
+def sharpen(
+    problem: Problem, trained: Trained, dual: Array, options: Options, rng: np.random.RandomState,
+    *, method: str, time_limit: float | None,
+) -> Trained:  # fmt: skip
+    """More evidence ("search") or a proof ("exact") for a fit; where a better arrangement turns up the fit goes on with it."""
+    deadline = None if time_limit is None else time.monotonic() + time_limit
+    while True:
+        program = trained.program
+        units = _units(trained)
+        if method == "exact":
+            level = program.beta * (1.0 + 0.1 * options.tol)
+            proof = prove(program, dual, units, level=level, deadline=deadline)
+            bound, violators = searched_bound(program, dual, proof.upper), proof.violators
+            known = trained.certificate.lower_bound_proven
+            bound = bound if known is None else max(bound, known)
+            certificate = replace(trained.certificate, lower_bound_proven=min(bound, trained.certificate.objective))
+        else:
+            certificate, violators = _more_evidence(program, trained.certificate, dual, units, rng, options, deadline)
+        trained = replace(trained, certificate=certificate)
+        if not len(violators) or (deadline is not None and time.monotonic() > deadline):
+            return trained
+        proven = trained.certificate.lower_bound_proven
+        size = 1e-3 * float(np.median(units.norms())) if len(units) else 1e-6
+        better = searched(
+            problem, program, trained.gates, replace(options, rounds=options.rounds or MAX_ROUNDS), rng,
+            start=units + violators.scaled(size),
+        )  # fmt: skip
+        if better.solution.objective >= trained.solution.objective * (1.0 - 1e-9):
+            return trained
+        # a bound that was proven for one dual point bounds the optimum, whatever the fit
+        trained = replace(better, certificate=replace(better.certificate, lower_bound_proven=proven))
+        dual = trained.solution.dual
+
+
+def _more_evidence(
+    program: ConvexProgram, certificate: Certificate, dual: Array, units: Units, rng: np.random.RandomState,
+    options: Options, deadline: float | None,
+) -> tuple[Certificate, Units]:  # fmt: skip
+    """Independent starts until the recall is 0.95 or a violation is met, for at most 20 batches or until the deadline."""
+    rediscovered = np.zeros(len(units), dtype=bool)
+    n_starts, largest = 0, 0.0
+    level = program.beta * (1.0 + 0.1 * options.tol)
+    for batch in range(20):
+        found = search_violators(
+            program, dual, units, rng, n_starts=max(16, 800 // program.Y.shape[1]), level=level,
+            neighbours=batch == 0, n_jobs=options.n_jobs,
+        )  # fmt: skip
+        rediscovered |= found.rediscovered
+        n_starts, largest = n_starts + found.n_starts, max(largest, found.largest)
+        recall = float(rediscovered.mean()) if len(units) else 1.0
+        late = deadline is not None and time.monotonic() > deadline
+        if len(found.violators) or recall >= 0.95 or late:
+            break
+    bound = searched_bound(program, dual, largest)
+    sharper = replace(
+        certificate, lower_bound_searched=min(bound, certificate.objective), n_starts=n_starts,
+        largest_price=largest / program.beta, recall=recall,
+    )  # fmt: skip
+    return sharper, found.violators
+
+
+def _units(trained: Trained) -> Units:
+    return Units(trained.solution.coef, trained.program.block_directions[trained.solution.blocks])
+
+
+def as_start(program: ConvexProgram, units: Units, patterns: NDArray[np.bool_]) -> Solution | None:
+    """Units of given patterns as a starting point of a program; those whose pattern is not among its own are left out."""
+    P = len(program.patterns)
+    keys = {pattern.tobytes(): p for p, pattern in enumerate(program.patterns)}
+    sides = {direction.tobytes(): a for a, direction in enumerate(program.block_directions[::P])}
+    blocks, kept = [], []
+    for j, pattern in enumerate(patterns):
+        p, a = keys.get(pattern.tobytes()), sides.get(units.directions[j].tobytes())
+        if p is not None and a is not None:
+            blocks.append(a * P + p)
+            kept.append(j)
+    return Solution.unverified(program, np.array(blocks), units.coef[kept]) if kept else None
+
+
+def auto_beta(program: ConvexProgram) -> float:
+    """``AUTO_FRACTION`` of the smallest beta with the zero network as optimum, over all arrangements as searched.
+
+    Over all arrangements it does not depend on the sampler (gated units: over the given ones). For losses without a unit
+    there is a floor: with classes beyond 1000 : 1 the fraction alone would follow the rare class into pure fitting.
+    """
+    beta_max = program.beta_max()
+    if beta_max == 0.0:  # no unit can gain anything, and any penalty keeps the zero network
+        return 1.0
+    if program.constrained:
+        dual = program.dual_point(np.zeros_like(program.Y))
+        beta_max = max(beta_max, searched_max_price(program.X, dual, program.patterns))
+    floor = AUTO_FLOOR * program.largest_price() if program.loss.unitless else 0.0
+    return max(AUTO_FRACTION * beta_max, floor)

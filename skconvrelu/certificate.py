@@ -1,0 +1,119 @@
+"""What is known about the distance of a fit from the best network there is, and how it is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Training objective and lower bounds of it, each with what it proves.
+
+    A dual point lambda, scaled until it is feasible, bounds the objective of every network from below. Feasibility over all
+    arrangements is ``max_{||u|| <= 1} |lambda' (X u)_+| <= beta`` (Wang, Lacotte & Pilanci 2022); the three bounds differ in the
+    arrangements for which that was established.
+
+    Attributes
+    ----------
+    objective : float
+        Weighted mean loss plus penalty of the fitted network.
+    lower_bound_solved : float
+        No network with hidden units in the arrangements that were solved (``arrangements_``) has a smaller objective: proof.
+    lower_bound_searched : float or None
+        No network at all has a smaller objective, if the search missed no better maximiser of the price than it found: evidence,
+        worth as much as its recall. None without a search.
+    lower_bound_proven : float or None
+        No network at all has a smaller objective: proof, by enumeration or branch and bound. None until proven.
+    n_arrangements : int
+        Arrangements solved over.
+    n_units : int
+        Hidden units of the network, all of which are maximisers of the price.
+    n_starts : int
+        Independent starts of the search at the final dual point.
+    largest_price : float or None
+        Largest price that the search met, in units of beta: above 1 another arrangement would still lower the objective.
+    recall : float or None
+        Share of the hidden units that the independent starts, which do not know them, ended in. A search that does not find the
+        maximisers that are known says little about those that are not.
+    n_rounds : int
+        Rounds of the search.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skconvrelu import ConvexReLURegressor
+    >>> X = np.linspace(-1, 1, 21)[:, None]
+    >>> model = ConvexReLURegressor(beta=1e-3, random_state=0).fit(X, np.abs(X[:, 0]))
+    >>> bool(model.certificate_.gap_searched <= 1e-4)
+    True
+    >>> model.certify(X, np.abs(X[:, 0]), method="exact").gap_proven <= 1e-3
+    True
+    """
+
+    objective: float
+    lower_bound_solved: float
+    lower_bound_searched: float | None
+    lower_bound_proven: float | None
+    n_arrangements: int
+    n_units: int
+    n_starts: int = 0
+    largest_price: float | None = None
+    recall: float | None = None
+    n_rounds: int = 0
+
+    def _relative(self, bound: float | None) -> float | None:
+        if bound is None:
+            return None
+        # the objective of a perfect fit without units is zero, and so is its bound
+        return max(0.0, self.objective - bound) / self.objective if self.objective > 0.0 else 0.0
+
+    @property
+    def gap_solved(self) -> float:
+        """Relative gap over the arrangements solved: exact."""
+        gap = self._relative(self.lower_bound_solved)
+        assert gap is not None
+        return gap
+
+    @property
+    def gap_searched(self) -> float | None:
+        """Relative gap over all arrangements as searched; None without a search."""
+        return self._relative(self.lower_bound_searched)
+
+    @property
+    def gap_proven(self) -> float | None:
+        """Relative gap over all arrangements, proven; None until then."""
+        return self._relative(self.lower_bound_proven)
+
+    def _rows(self) -> list[tuple[str, float | None, float | None, str]]:
+        searched = "no search"
+        if self.lower_bound_searched is not None and self.recall is not None and self.largest_price is not None:
+            searched = (
+                f"{self.n_starts} starts, largest price {self.largest_price:.6g} beta, "
+                f"recall {self.recall:.0%} of {self.n_units} units"
+            )
+        proven = "not proven" if self.lower_bound_proven is None else "proof"
+        return [
+            (f"the {self.n_arrangements} solved", self.lower_bound_solved, self.gap_solved, "proof"),
+            ("all, as searched", self.lower_bound_searched, self.gap_searched, searched),
+            ("all, proven", self.lower_bound_proven, self.gap_proven, proven),
+        ]
+
+    def __repr__(self) -> str:
+        lines = [f"Certificate: objective {self.objective:.8g} after {self.n_rounds} rounds"]
+        for name, bound, gap, how in self._rows():
+            shown = f"{bound:.8g}, relative gap {gap:.2g}" if bound is not None else "none"
+            lines.append(f"  lower bound over {name}: {shown} ({how})")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td><td>{'' if bound is None else f'{bound:.8g}'}</td>"
+            f"<td>{'' if gap is None else f'{gap:.2g}'}</td><td>{escape(how)}</td></tr>"
+            for name, bound, gap, how in self._rows()
+        )
+        return (
+            f"<table><caption>Certificate: objective {self.objective:.8g} after {self.n_rounds} rounds</caption>"
+            "<thead><tr><th>arrangements</th><th>lower bound</th><th>relative gap</th><th>how</th></tr></thead>"
+            f"<tbody>{rows}</tbody></table>"
+        )

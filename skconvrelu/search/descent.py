@@ -1,0 +1,106 @@
+"""Descent on the nonconvex problem: a balanced network trained by L-BFGS, which crosses cell walls freely.
+
+Its stationary points are the optima of the convex program over their own patterns (Wang, Lacotte & Pilanci 2022); where it
+stalls at kinks (``x_i' u = 0``) the convex program takes over.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from skconvrelu.program import ConvexProgram
+from skconvrelu.search.pricing import DType
+from skconvrelu.search.units import Units
+
+Array = NDArray[np.float64]
+
+
+def descend(program: ConvexProgram, units: Units, *, steps: int, dtype: DType = np.float64) -> Units:
+    """Improve units by at most ``steps`` L-BFGS iterations on ``(beta / 2) (||W1||^2 + ||w2||^2)`` plus the loss.
+
+    Parameters
+    ----------
+    program : ConvexProgram
+        Data, loss and beta; its patterns play no part.
+    units : Units
+        Start. Units that end at zero are dropped.
+    steps : int
+    dtype : numpy floating type, default=float64
+        Of the matrix products; float32 halves the time where only a direction is wanted.
+
+    Returns
+    -------
+    units : Units
+        Better than the start, or the start itself.
+    """
+    if not len(units):
+        return units
+    problem = _Balanced(program, units.directions, dtype)
+    # a steeper limit on function values than on steps: they cost the same
+    found = minimize(
+        problem,
+        problem.pack(units),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": steps, "maxfun": 2 * steps + 20, "maxcor": 10, "ftol": 1e-13, "gtol": 0.0},
+    )
+    moved = problem.unpack(found.x)
+    return moved if len(moved) and moved.objective(program) < units.objective(program) else units
+
+
+class _Balanced:
+    """Objective and gradient in the weights ``(w1_j, a_j)`` of each unit and the intercept, in units of their own scale.
+
+    Rows of X are divided by their root mean square norm and the objective by the loss of the zero network, which makes the
+    iterates independent of the units of X and y and keeps L-BFGS's absolute tolerances meaningful.
+    """
+
+    def __init__(self, program: ConvexProgram, directions: Array, dtype: DType) -> None:
+        self.program, self.directions = program, directions
+        self.size = float(np.sqrt(program.weights @ np.square(program.X).sum(axis=1))) or 1.0
+        self.X: NDArray[Any] = np.asarray(program.X / self.size, dtype=dtype)
+        self.beta = program.beta / self.size
+        self.unit = program.loss_value(np.zeros_like(program.Y)) or 1.0
+        self.basis = program.intercept_basis
+        # one unit of weight is worth this much output
+        self.reach = np.sqrt(self.unit)
+
+    def pack(self, units: Units) -> Array:
+        coef = units.coef * (self.size / self.reach)
+        root = np.sqrt(np.linalg.norm(coef, axis=1))
+        c = self.basis.T @ self.program.best_intercept(units.outputs(self.program.X))
+        return np.concatenate([(coef / root[:, None]).ravel(), root, c / self.reach])
+
+    def unpack(self, z: Array) -> Units:
+        W, a, _ = self._split(z)
+        coef = W * (np.abs(a) * (self.reach / self.size))[:, None]
+        sizes = np.linalg.norm(coef, axis=1)
+        keep = sizes > 1e-10 * sizes.max(initial=0.0)
+        return Units(coef[keep], (np.sign(a)[:, None] * self.directions)[keep] + 0.0)
+
+    def _split(self, z: Array) -> tuple[Array, Array, Array]:
+        m, d = len(self.directions), self.X.shape[1]
+        return z[: m * d].reshape(m, d), z[m * d : m * d + m], z[m * d + m :]
+
+    def __call__(self, z: Array) -> tuple[float, Array]:
+        program, X = self.program, self.X
+        W, a, c = self._split(z)
+        active = X @ W.T.astype(X.dtype)
+        np.maximum(active, 0.0, out=active)
+        weighted = (a[:, None] * self.directions).astype(X.dtype)
+        F = self.reach * (np.asarray(active @ weighted, dtype=np.float64) + self.basis @ c)
+        G = program.weights[:, None] * program.loss.gradient(F, program.Y)
+        Gx = G.astype(X.dtype)
+        value = program.loss_value(F) + 0.5 * self.beta * self.reach * float(W.ravel() @ W.ravel() + a @ a)
+        grad_a = np.einsum("mk,mk->m", np.asarray(active.T @ Gx, dtype=np.float64), self.directions)
+        np.sign(active, out=active)
+        active *= Gx @ weighted.T
+        grad_W = np.asarray(active.T @ X, dtype=np.float64)
+        gradient = self.reach * np.concatenate(
+            [(grad_W + self.beta * W).ravel(), grad_a + self.beta * a, self.basis.T @ G.sum(axis=0)]
+        )
+        return value / self.unit, gradient / self.unit

@@ -1,0 +1,106 @@
+"""The search of a program with several outputs that do not interact: one search an output, joined again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from skconvrelu.program import Candidate, ConvexProgram, evaluate
+from skconvrelu.search.refine import Polish, Refined, blocks_of, joined_gates, refine, searched_bound
+from skconvrelu.search.units import Units, signed_axes
+from skconvrelu.solvers import independent_outputs
+
+Array = NDArray[np.float64]
+
+
+def refine_outputs(
+    program: ConvexProgram,
+    gates: Array,
+    polish: Polish,
+    *,
+    start: Units | None,
+    tol: float,
+    max_rounds: int,
+    rng: np.random.RandomState,
+    n_jobs: int | None,
+) -> Refined:
+    """:func:`~skconvrelu.search.refine.refine`, for each output by itself where the loss lets outputs be trained apart.
+
+    Each output has its own random numbers, drawn beforehand, so the result does not depend on ``n_jobs``.
+    """
+    parts = independent_outputs(program)
+    if len(parts) == 1:
+        return refine(
+            program, gates, polish, start=start, tol=tol, max_rounds=max_rounds, rng=rng, n_jobs=n_jobs
+        )  # fmt: skip
+    seeds = rng.randint(np.iinfo(np.int32).max, size=len(parts))
+    results = Parallel(n_jobs=n_jobs)(
+        delayed(_refine_one)(part, gates, polish, _own_units(start, k), tol, max_rounds, int(seeds[k]))
+        for k, (part, _) in enumerate(parts)
+    )
+    return _join(program, gates, results)
+
+
+def _refine_one(
+    program: ConvexProgram, gates: Array, polish: Polish, start: Units | None, tol: float, max_rounds: int, seed: int
+) -> Refined:
+    with threadpool_limits(limits=1):
+        return refine(
+            program, gates, polish, start=start, tol=tol, max_rounds=max_rounds, rng=np.random.RandomState(seed)
+        )
+
+
+def _own_units(units: Units | None, k: int) -> Units | None:
+    if units is None:
+        return None
+    own = units.directions[:, k] != 0.0
+    return Units(units.coef[own], units.directions[own][:, [k]])
+
+
+def _join(program: ConvexProgram, gates: Array, results: list[Refined]) -> Refined:
+    """One solution over the union of the arrangements; objectives and bounds add, since the outputs share nothing."""
+    K = len(results)
+    axes = signed_axes(K)
+    coef = np.vstack([r.solution.coef for r in results])
+    directions = np.vstack(
+        [
+            axes[np.where(r.program.block_directions[r.solution.blocks][:, 0] > 0.0, k, K + k)]
+            for k, r in enumerate(results)
+        ]
+    )
+    units = Units(coef, directions)
+    all_gates, patterns = gates, program.patterns
+    for result in results:
+        all_gates, patterns = joined_gates(all_gates, patterns, result.gates, result.program.patterns)
+    everything = ConvexProgram.over_patterns(
+        program.X, program.Y, program.weights, patterns, program.loss, program.beta, fit_intercept=program.fit_intercept
+    )
+    dual = np.hstack([r.dual for r in results])
+    own = np.vstack([r.program.patterns[r.program.block_patterns[r.solution.blocks]] for r in results])
+    candidate = Candidate(
+        blocks_of(everything, own, units.directions), coef, dual, max(r.solution.n_iter for r in results), True
+    )
+    solution = replace(
+        evaluate(everything, candidate, solver=results[0].solution.solver), n_iter=candidate.n_iter
+    )  # fmt: skip
+    sizes = np.array([len(r.solution.coef) for r in results])
+    recalls = np.array([r.recall for r in results])
+    length = max(len(r.objectives) for r in results)
+    bound = sum(searched_bound(r.program, r.dual, r.largest) for r in results)
+    return Refined(
+        program=everything,
+        gates=all_gates,
+        solution=solution,
+        objectives=[sum(r.objectives[min(i, len(r.objectives) - 1)] for r in results) for i in range(length)],
+        bound=min(float(bound), solution.objective),
+        largest=max(r.largest for r in results),
+        dual=dual,
+        n_starts=sum(r.n_starts for r in results),
+        recall=float(sizes @ recalls / sizes.sum()) if sizes.sum() else 1.0,
+        converged=all(r.converged for r in results),
+        notes=[note for r in results for note in r.notes],
+    )

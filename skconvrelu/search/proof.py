@@ -1,0 +1,58 @@
+"""Exact pricing of every output and sign: a proven bound of the largest price, and the units above beta that it met."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skconvrelu.program import ConvexProgram
+from skconvrelu.search.branch_and_bound import exact_price
+from skconvrelu.search.units import Units, no_units, signed_axes
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What exact pricing established at a dual point.
+
+    Attributes
+    ----------
+    upper : float
+        Proven upper bound of all prices, for every output and sign.
+    violators : Units
+        Unit vectors that price above the level.
+    """
+
+    upper: float
+    violators: Units
+
+
+def prove(program: ConvexProgram, dual: Array, units: Units, *, level: float, deadline: float | None) -> Proof:
+    """Bound ``max_{||u|| <= 1} |lambda_k' (X u)_+|`` for every output k, or find units above ``level``.
+
+    Parameters
+    ----------
+    program : ConvexProgram
+    dual : ndarray of shape (n, K)
+    units : Units
+        Known units, where the search begins.
+    level : float
+        A side is settled as soon as its price is proven to be at most ``level``, or a unit above it is known.
+    deadline : float or None
+        ``time.monotonic()`` at which to stop; the bound is valid all the same. What is left is shared by the sides left.
+    """
+    sides = signed_axes(program.Y.shape[1])
+    upper, violators = 0.0, no_units(program)
+    for s, side in enumerate(sides):
+        own = units.coef[(units.directions == side).all(axis=1)]
+        left = None if deadline is None else max(0.0, deadline - time.monotonic()) / (len(sides) - s)
+        starts = own / np.linalg.norm(own, axis=1)[:, None] if len(own) else None
+        found = exact_price(program.X, dual @ side, level=level, time_limit=left, starts=starts)
+        upper = max(upper, found.upper)
+        if found.lower > level:
+            violators = violators + Units(found.unit[None, :], side[None, :])
+    return Proof(upper, violators)

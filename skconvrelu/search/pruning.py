@@ -1,0 +1,94 @@
+"""The best scales of units whose directions are fixed: a nonnegative Lasso over their activations.
+
+This is the fully corrective step of conditional-gradient methods: it weighs new units against old ones and drops the ones that
+are not needed, at the cost of a few solves of the size of the number of units.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+
+from skconvrelu.program import ConvexProgram
+from skconvrelu.search.units import Units
+
+Array = NDArray[np.float64]
+
+
+def rescale(program: ConvexProgram, units: Units, *, max_iter: int = 50, tol: float = 1e-8) -> Units:
+    """Minimise the objective over the scales of the units (and the intercept) by projected Newton steps, and drop the zeros.
+
+    Never worse than the units given; ``tol`` is relative to beta.
+    """
+    if not len(units):
+        return units
+    lasso = _Lasso(program, units)
+    scale, c = units.norms(), program.intercept_basis.T @ program.best_intercept(units.outputs(program.X))
+    value = lasso.value(scale, c)
+    for _ in range(max_iter):
+        slope, slope_c, root = lasso.gradient(scale, c)
+        free = (scale > 0.0) | (slope < 0.0)
+        residual = np.abs(np.where(scale > 0.0, slope, np.minimum(slope, 0.0))).max(initial=0.0)
+        if max(residual, np.abs(slope_c).max(initial=0.0)) <= tol * program.beta:
+            break
+        step, step_c = lasso.newton(root, free, slope, slope_c)
+        moved = False
+        for shorten in 0.5 ** np.arange(30):
+            trial = np.maximum(scale + shorten * step, 0.0)
+            trial_c = c + shorten * step_c
+            new = lasso.value(trial, trial_c)
+            if new < value:
+                moved = value - new > 1e-15 * abs(value)
+                scale, c, value = trial, trial_c, new
+                break
+        if not moved:
+            break
+    keep = scale > 1e-9 * scale.max(initial=0.0)
+    return Units(lasso.unit[keep] * scale[keep, None], units.directions[keep])
+
+
+class _Lasso:
+    """Loss plus ``beta sum scale_j`` at ``F = sum_j scale_j (X u_j / ||u_j||)_+ v_j' + basis c``."""
+
+    def __init__(self, program: ConvexProgram, units: Units) -> None:
+        self.program, self.directions = program, units.directions
+        self.unit = units.coef / units.norms()[:, None]
+        self.active = np.maximum(program.X @ self.unit.T, 0.0)
+        self.basis = program.intercept_basis
+
+    def _outputs(self, scale: Array, c: Array) -> Array:
+        return (self.active * scale) @ self.directions + self.basis @ c
+
+    def value(self, scale: Array, c: Array) -> float:
+        return self.program.loss_value(self._outputs(scale, c)) + self.program.beta * float(scale.sum())
+
+    def gradient(self, scale: Array, c: Array) -> tuple[Array, Array, Array]:
+        """Slopes in the scales and in the intercept, and the root (n, K, K) of the weighted curvature."""
+        program = self.program
+        F = self._outputs(scale, c)
+        G = program.weights[:, None] * program.loss.gradient(F, program.Y)
+        root = np.sqrt(program.weights)[:, None, None] * program.loss.curvature_root(F, program.Y)
+        slope = np.einsum("mk,mk->m", self.active.T @ G, self.directions) + program.beta
+        return slope, self.basis.T @ G.sum(axis=0), root
+
+    def newton(self, root: Array, free: NDArray[np.bool_], slope: Array, slope_c: Array) -> tuple[Array, Array]:
+        """Newton step over the free scales and the intercept; the others stay."""
+        n, K, _ = root.shape
+        index = np.flatnonzero(free)
+        if K == 1:
+            columns = self.active[:, index] * (root[:, 0, 0][:, None] * self.directions[index, 0])
+        else:
+            turned = np.einsum("nkl,mk->nlm", root, self.directions[index])
+            columns = (turned * self.active[:, None, index]).reshape(n * K, -1)
+        border = np.einsum("nkl,kq->nlq", root, self.basis).reshape(n * K, -1)
+        design = np.hstack([columns, border])
+        hessian = design.T @ design
+        diagonal = np.diagonal(hessian)
+        # lifts the directions in which activations depend on each other; monotone decrease is checked by the caller
+        hessian[np.diag_indices_from(hessian)] += 1e-10 * diagonal + 1e-12 * diagonal.mean() + np.finfo(float).tiny
+        rhs = -np.concatenate([slope[index], slope_c])
+        move = cho_solve(cho_factor(hessian, lower=True, check_finite=False), rhs, check_finite=False)
+        step = np.zeros(len(slope))
+        step[index] = move[: len(index)]
+        return step, move[len(index) :]

@@ -1,0 +1,393 @@
+"""The search for the global optimum: descent, pruning, polish, pricing, repeated until no arrangement prices above beta.
+
+Each round trains a network by L-BFGS (descent), weighs its units by a nonnegative Lasso (pruning), solves the convex program over
+their patterns (polish) and looks for units that violate dual feasibility over all arrangements (pricing); those enter the next
+round. The best point is kept, so objectives never increase, and a fault anywhere ends in the best point so far.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skconvrelu.program import Candidate, ConvexProgram, Solution, evaluate
+from skconvrelu.search.descent import descend
+from skconvrelu.search.pruning import rescale
+from skconvrelu.search.units import Units, no_units, signed_axes
+from skconvrelu.search.violators import Found, search_violators
+from skconvrelu.solvers import SolverError
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Polish = Callable[[ConvexProgram, float, Solution], tuple[Solution, str]]
+
+logger = logging.getLogger(__name__)
+
+#: rounds that refine=True may take
+MAX_ROUNDS = 40
+#: L-BFGS steps of a round
+_STEPS = 300
+#: independent starts of a round for each output and sign: so many a dimension, at most so many for all; and of the last look
+_STARTS_PER_DIMENSION, _STARTS, _LAST_STARTS = 20, 800, 16_000
+#: recall at which the last look is satisfied
+RECALL = 0.8
+#: units that one round may add, beside as many as there are
+_ENTER = 100
+#: relative improvement of the objective, in units of tol, below which a round has stalled; and how many such rounds end the search
+_STALLED, _PATIENCE = 0.1, 6
+#: relative gap of the first round's convex program
+_LOOSEST = 3e-3
+#: accuracy below which new units go straight into the convex program: descent has nothing to add
+_LATE = 1e-3
+#: rows from which the first rounds see a subsample, and its size
+LARGE, SUBSAMPLE = 50_000, 20_000
+#: numbers in one array over rows and blocks beyond which the convex program is not solved
+_POLISHABLE = 15_000_000
+
+
+@dataclass
+class Refined:
+    """Where the search ended.
+
+    Attributes
+    ----------
+    program : ConvexProgram
+        Over the sampled patterns and those of the units found.
+    gates : ndarray of shape (P, d)
+        A gate for each of its patterns, the sampled ones first.
+    solution : Solution
+        Verified over ``program``.
+    objectives : list of float
+        Best objective after each round, never increasing.
+    largest : float
+        Largest price met at the solution's outputs, in any search from there.
+    dual : ndarray of shape (n, K)
+        The unscaled dual point that was priced.
+    n_starts : int
+        Independent starts at that dual point.
+    recall : float
+        Share of the active units that they ended in (1.0 when there is none).
+    converged : bool
+        The searched gap is at most tol times the objective.
+    bound : float
+        Lower bound of the objective if no arrangement prices above ``largest``.
+    notes : list of str
+        What went wrong on the way, for warnings.
+    """
+
+    program: ConvexProgram
+    gates: Array
+    solution: Solution
+    objectives: list[float] = field(default_factory=list)
+    largest: float = 0.0
+    dual: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    n_starts: int = 0
+    recall: float = 1.0
+    converged: bool = False
+    bound: float = -np.inf
+    notes: list[str] = field(default_factory=list)
+
+
+def searched_bound(program: ConvexProgram, dual: Array, largest: float) -> float:
+    """Lower bound of the training objective if no arrangement prices above ``largest`` at ``dual``."""
+    return program.dual_value(dual * min(1.0, program.beta / largest) if largest > 0.0 else dual)
+
+
+def refine(
+    program: ConvexProgram,
+    gates: Array,
+    polish: Polish,
+    *,
+    start: Units | None = None,
+    tol: float,
+    max_rounds: int,
+    rng: np.random.RandomState,
+    n_jobs: int | None = None,
+) -> Refined:
+    """Search from the sampled arrangements of ``program`` for the optimum over all of them.
+
+    Parameters
+    ----------
+    program : ConvexProgram
+        One block for each sampled pattern, output and sign; constrained (ReLU).
+    gates : ndarray of shape (P, d)
+        Gates of its patterns.
+    polish : callable
+        ``polish(program, tol, start) -> (Solution, str)`` solves a program over given blocks; the text, if any, is a note for the user.
+    start : Units, default=None
+        Known good units, such as those of an earlier fit.
+    tol : float
+        Relative searched gap to reach.
+    max_rounds : int
+    rng : RandomState
+    n_jobs : int, default=None
+        Threads for pricing; the result does not depend on it.
+    """
+    units = _first_units(program, gates)
+    if start is not None and len(start):
+        units = start + units
+    if len(program.X) > LARGE:
+        units = _rounds_on_subsample(program, units, tol, rng, n_jobs)
+    search = _Search(program, gates, polish, tol, rng, n_jobs)
+    if start is not None:
+        search.keep(start)
+    return search.run(units, max_rounds)
+
+
+def _first_units(program: ConvexProgram, gates: Array) -> Units:
+    """The sampled gates as directions of a small balanced network, signs and outputs taken in turn."""
+    sides = signed_axes(program.Y.shape[1])
+    directions = sides[np.arange(len(gates)) % len(sides)]
+    rms = np.sqrt(program.weights @ np.square(program.X).sum(axis=1)) or 1.0
+    reach = np.sqrt(program.loss_value(np.zeros_like(program.Y))) or 1.0
+    return Units(gates, directions).scaled(1e-4 * reach / rms)
+
+
+def _rounds_on_subsample(
+    program: ConvexProgram, units: Units, tol: float, rng: np.random.RandomState, n_jobs: int | None
+) -> Units:
+    """Rounds of descent, pruning and pricing in float32 on a part of the rows, drawn by weight."""
+    rows = np.sort(rng.choice(len(program.X), size=SUBSAMPLE, replace=False))
+    weights = program.weights[rows]
+    part = replace(
+        program,
+        X=np.ascontiguousarray(program.X[rows]),
+        Y=program.Y[rows],
+        weights=weights / weights.sum(),
+        patterns=program.patterns[:, rows],
+    )
+    for _ in range(4):
+        units = rescale(part, descend(part, units, steps=_STEPS, dtype=np.float32))
+        found = _look(part, units, part.dual_point(units.outputs(part.X)), rng, n_jobs, tol)
+        if not len(found.violators):
+            break
+        units = units + _small(part, found.violators[: max(_ENTER, len(units))], units)
+    return units
+
+
+def _starts_per_side(program: ConvexProgram) -> int:
+    sides = 2 * program.Y.shape[1]
+    return max(16, min(_STARTS_PER_DIMENSION * program.X.shape[1], _STARTS // sides))
+
+
+def _look(
+    program: ConvexProgram, units: Units, dual: Array, rng: np.random.RandomState, n_jobs: int | None, tol: float
+) -> Found:
+    """One round's search at the dual point that belongs to the units."""
+    per_side = _starts_per_side(program)
+    level = program.beta * (1.0 + 0.1 * tol)
+    return search_violators(program, dual, units, rng, n_starts=per_side, level=level, n_jobs=n_jobs)
+
+
+def _small(program: ConvexProgram, found: Units, units: Units) -> Units:
+    """New units at a weight that descent can grow or shrink: small beside the present ones."""
+    if len(units):
+        return found.scaled(1e-3 * float(np.median(units.norms())))
+    rms = np.sqrt(program.weights @ np.square(program.X).sum(axis=1)) or 1.0
+    return found.scaled(1e-4 * np.sqrt(program.loss_value(np.zeros_like(program.Y))) / rms)
+
+
+class _Search:
+    """The rounds on all rows; one instance, one run."""
+
+    def __init__(
+        self,
+        program: ConvexProgram,
+        gates: Array,
+        polish: Polish,
+        tol: float,
+        rng: np.random.RandomState,
+        n_jobs: int | None,
+    ) -> None:
+        self.program, self.gates, self.polish = program, gates, polish
+        self.tol, self.rng, self.n_jobs = tol, rng, n_jobs
+        self.best = no_units(program)
+        self.value = self.best.objective(program)
+        self.scale = program.loss_value(np.zeros_like(program.Y))
+        self.objectives: list[float] = []
+        self.notes: list[str] = []
+        self.result: Refined | None = None
+
+    def run(self, units: Units, max_rounds: int) -> Refined:
+        """Rounds until the searched gap is below tol, nothing moves any more, or ``max_rounds`` are done."""
+        accuracy, stalled, least = _LOOSEST, 0, np.inf
+        for number in range(max_rounds):
+            before = self.value
+            try:
+                if accuracy >= _LATE:
+                    units = descend(self.program, units, steps=_STEPS)
+                units = rescale(self.program, units)
+                self.keep(units)
+                units, dual = self._polish_units(units, accuracy)
+            except (np.linalg.LinAlgError, SolverError) as error:
+                self.notes.append(f"Round {number + 1} of the search stopped early ({error}).")
+                break
+            found = _look(self.program, units, dual, self.rng, self.n_jobs, self.tol)
+            gap = self._relative(searched_bound(self.program, dual, found.largest))
+            # never looser again: the noise of a loose dual point looks like violations
+            accuracy = max(min(accuracy, 0.1 * gap), 0.3 * self.tol)
+            self.objectives.append(self.value)
+            logger.info(
+                "round %d: objective %.8g, %d units, searched gap %.1e, largest price %.5g beta, %d violators",
+                number + 1, self.value, len(units), gap, found.largest / self.program.beta, len(found.violators),
+            )  # fmt: skip
+            # near the optimum the objective improves by the square of the gap only
+            moved = before - self.value >= _STALLED * self.tol * self.value or gap < 0.9 * least
+            stalled, least = (0 if moved else stalled + 1), min(gap, least)
+            if gap <= self.tol or stalled >= _PATIENCE:
+                result = self._close()
+                if result.converged or stalled >= _PATIENCE:
+                    return result
+                units = Units(result.solution.coef, result.program.block_directions[result.solution.blocks])
+                found = _look(self.program, units, result.dual, self.rng, self.n_jobs, self.tol)
+            units = units + _small(self.program, found.violators[: max(_ENTER, len(units))], units)
+        return self._close()
+
+    def keep(self, units: Units) -> None:
+        """Remember units that are better than the best so far."""
+        value = units.objective(self.program)
+        if value < self.value:
+            self.best, self.value = units, value
+
+    def _relative(self, bound: float) -> float:
+        """Relative gap of the best value to a lower bound; rounding counts as none."""
+        return max(0.0, self.value - bound - 1e-14 * self.scale) / max(self.value, 1e-300)
+
+    def _polish_units(self, units: Units, accuracy: float) -> tuple[Units, Array]:
+        """The convex program over the patterns of the units themselves: better units, and the dual point of its solution.
+
+        The dual point is the solver's own. One taken at the units that are left when small ones are dropped would be off by
+        the root of what dropping costs, and noise of that size looks like violations.
+        """
+        units = units.merged(self.program.X)
+        if not len(units) or len(units) * len(self.program.X) > _POLISHABLE:
+            return units, self.program.dual_point(units.outputs(self.program.X))
+        program = _own_program(self.program, units)
+        start = Solution.unverified(program, np.arange(len(units)), units.coef)
+        solution = self._solve(program, float(accuracy), start)
+        polished = Units(solution.coef, units.directions[solution.blocks])
+        self.keep(polished)
+        return polished, solution.dual
+
+    def _solve(self, program: ConvexProgram, accuracy: float, start: Solution) -> Solution:
+        solution, note = self.polish(program, accuracy, start)
+        if note and note not in self.notes:
+            self.notes.append(note)
+        return solution
+
+    def _close(self) -> Refined:
+        """Solve over sampled and found arrangements together, and look around until the recall is high or the budget ends."""
+        program, gates, solution, dual = self._solve_everything()
+        units = Units(solution.coef, program.block_directions[solution.blocks])
+        largest = float(program.prices(dual, level=program.beta, rtol=0.1 * self.tol)[1].max(initial=0.0))
+        n_starts, rediscovered = 0, np.zeros(len(units), dtype=bool)
+        while True:
+            found = search_violators(
+                program, dual, units, self.rng,
+                n_starts=_starts_per_side(program), level=program.beta, neighbours=n_starts == 0, n_jobs=self.n_jobs,
+            )  # fmt: skip
+            n_starts += found.n_starts
+            largest = max(largest, found.largest)
+            rediscovered |= found.rediscovered
+            bound = searched_bound(program, dual, largest)
+            gap = solution.objective - bound
+            converged = gap <= self.tol * solution.objective + 1e-14 * solution.scale
+            recall = float(rediscovered.mean()) if len(units) else 1.0
+            if not converged or recall >= RECALL or n_starts >= _LAST_STARTS:
+                break
+        logger.info(
+            "objective %.8g, gap over %d arrangements %.1e, searched %.1e, recall %.2f of %d units by %d starts",
+            solution.objective, len(gates), solution.gap / max(solution.objective, 1e-300),
+            gap / max(solution.objective, 1e-300), recall, len(units), n_starts,
+        )  # fmt: skip
+        if self.result is None or solution.objective <= self.result.solution.objective:
+            self.result = Refined(
+                program=program, gates=gates, solution=solution, largest=largest, dual=dual, n_starts=n_starts,
+                recall=recall, converged=converged, bound=min(bound, solution.objective),
+            )  # fmt: skip
+        self.result.objectives, self.result.notes = list(self.objectives), list(self.notes)
+        return self.result
+
+    def _solve_everything(self) -> tuple[ConvexProgram, Array, Solution, Array]:
+        """The convex program over the sampled patterns and those of the best units; and its dual point, unscaled."""
+        program, best = self.program, self.best.merged(self.program.X)
+        own = best.patterns(program.X)
+        gates, patterns = joined_gates(self.gates, program.patterns, best.gates(program.X), own)
+        everything = ConvexProgram.over_patterns(
+            program.X, program.Y, program.weights, patterns, program.loss, program.beta,
+            fit_intercept=program.fit_intercept,
+        )  # fmt: skip
+        blocks = blocks_of(everything, own, best.directions)
+        as_found = Candidate(blocks, best.coef, program.dual_point(best.outputs(program.X)), 0, False)
+        if len(blocks) * len(program.X) > _POLISHABLE:
+            return (
+                everything,
+                gates,
+                evaluate(everything, as_found, solver="descent", rtol=0.1 * self.tol),
+                as_found.dual,
+            )
+        try:
+            solution, dual = self._grow(everything, Solution.unverified(everything, blocks, best.coef))
+        except (np.linalg.LinAlgError, SolverError) as error:
+            self.notes.append(f"The last convex program could not be solved ({error}).")
+            return (
+                everything,
+                gates,
+                evaluate(everything, as_found, solver="descent", rtol=0.1 * self.tol),
+                as_found.dual,
+            )
+        if solution.objective > self.value:  # solved to a tolerance; the best point so far is the better one
+            solution = replace(
+                solution, blocks=blocks, coef=best.coef, objective=best.objective(program),
+                intercept=program.best_intercept(best.outputs(program.X)),
+                cone_violation=everything.cone_violation(blocks, best.coef),
+            )  # fmt: skip
+        return everything, gates, solution, dual
+
+    def _grow(self, program: ConvexProgram, start: Solution) -> tuple[Solution, Array]:
+        """Solve over a working set of blocks that grows until no block of the program is violated."""
+        level = program.beta * (1.0 + 0.3 * self.tol)
+        working = np.sort(start.blocks)
+        while True:
+            begin = replace(start, blocks=np.searchsorted(working, start.blocks))
+            local = self._solve(program.restrict(working), 0.3 * self.tol, begin)
+            candidate = Candidate(working[local.blocks], local.coef, local.dual, local.n_iter, True)
+            upper, _ = program.prices(local.dual, level=level, rtol=0.1 * self.tol)
+            entering = np.setdiff1d(np.flatnonzero(upper > level), working)
+            if not len(entering):
+                return evaluate(program, candidate, solver=local.solver, rtol=0.1 * self.tol), local.dual
+            order = np.argsort(-upper[entering], kind="stable")[: max(_ENTER, len(working))]
+            working = np.sort(np.concatenate([working, entering[order]]))
+
+
+def _own_program(program: ConvexProgram, units: Units) -> ConvexProgram:
+    """The program with exactly one block for each unit: its pattern and direction."""
+    return replace(
+        program,
+        patterns=units.patterns(program.X),
+        block_patterns=np.arange(len(units)),
+        block_directions=units.directions,
+    )
+
+
+def joined_gates(gates: Array, patterns: Mask, more_gates: Array, more_patterns: Mask) -> tuple[Array, Mask]:
+    """Gates (P, d) and patterns (P, n) with further ones added, one for each distinct pattern, in order."""
+    every = np.vstack([patterns, more_patterns])
+    _, first = np.unique(np.packbits(every, axis=1), axis=0, return_index=True)
+    keep = np.sort(first)
+    return np.vstack([gates, more_gates])[keep], np.ascontiguousarray(every[keep])
+
+
+def blocks_of(program: ConvexProgram, patterns: Mask, directions: Array) -> NDArray[np.intp]:
+    """Blocks, of a program over patterns, that have these patterns and directions."""
+    P = len(program.patterns)
+    keys = {row.tobytes(): p for p, row in enumerate(program.patterns)}
+    sides = {(side + 0.0).tobytes(): s for s, side in enumerate(program.block_directions[::P])}
+    return np.array(
+        [sides[v.tobytes()] * P + keys[row.tobytes()] for row, v in zip(patterns, directions + 0.0, strict=True)],
+        dtype=np.intp,
+    )

@@ -1,0 +1,93 @@
+"""Hidden units as the search sees them: vectors and output directions, the pattern of each being the signs of ``X u``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skconvrelu.program import ConvexProgram
+
+Array = NDArray[np.float64]
+
+#: step from a unit to its gate, relative to the unit
+_ASIDE = 1e-7
+
+
+@dataclass(frozen=True)
+class Units:
+    """ReLU units ``(X u_j)_+ v_j'`` with the output intercept left to :meth:`ConvexProgram.best_intercept`.
+
+    Attributes
+    ----------
+    coef : ndarray of shape (m, d)
+        Vectors ``u_j``, none zero.
+    directions : ndarray of shape (m, K)
+        Unit output directions ``v_j``.
+    """
+
+    coef: Array
+    directions: Array
+
+    def __len__(self) -> int:
+        return len(self.coef)
+
+    def __add__(self, other: Units) -> Units:
+        return Units(np.vstack([self.coef, other.coef]), np.vstack([self.directions, other.directions]))
+
+    def __getitem__(self, keep: NDArray[np.intp] | NDArray[np.bool_] | slice) -> Units:
+        return Units(self.coef[keep], self.directions[keep])
+
+    def norms(self) -> Array:
+        """``||u_j||``, shape (m,)."""
+        return np.sqrt(np.einsum("mi,mi->m", self.coef, self.coef))
+
+    def outputs(self, X: Array) -> Array:
+        """Network outputs (n, K) before the intercept."""
+        return np.maximum(X @ self.coef.T, 0.0) @ self.directions
+
+    def objective(self, program: ConvexProgram) -> float:
+        """Training objective of the network, with the best intercept."""
+        F = self.outputs(program.X)
+        return program.loss_value(F + program.best_intercept(F)) + float(program.beta * self.norms().sum())
+
+    def gates(self, X: Array) -> Array:
+        """Gates (m, d) whose patterns are those of the units, with a side chosen for samples that lie on a unit's hyperplane.
+
+        The sides that rounding would choose may belong to no cell at all, or to a sliver, where ties or repeated values let more
+        hyperplanes meet than the rank; a common small step off all of them lands in a cell of full size.
+        """
+        values = X @ self.coef.T
+        aside = np.sign(values).T @ X + X.sum(axis=0)
+        reach = np.sqrt(np.einsum("mi,mi->m", aside, aside))
+        return self.coef + (_ASIDE * self.norms() / np.where(reach > 0.0, reach, 1.0))[:, None] * aside
+
+    def patterns(self, X: Array) -> NDArray[np.bool_]:
+        """Patterns (m, n) of the gates."""
+        return np.ascontiguousarray((X @ self.gates(X).T >= 0.0).T)
+
+    def scaled(self, size: float) -> Units:
+        """The same directions, every norm equal to ``size``."""
+        return Units(self.coef * (size / self.norms())[:, None], self.directions)
+
+    def merged(self, X: Array) -> Units:
+        """Units of one pattern and direction added up: their sum lies in the same cone, fits the same and costs no more."""
+        keys = np.hstack([np.packbits(self.patterns(X), axis=1), self.directions.view(np.uint8)])
+        _, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+        order = np.argsort(first, kind="stable")
+        position = np.empty_like(order)
+        position[order] = np.arange(len(order))
+        coef = np.zeros((len(first), self.coef.shape[1]))
+        np.add.at(coef, position[inverse.ravel()], self.coef)
+        return Units(coef, self.directions[first[order]])
+
+
+def no_units(program: ConvexProgram) -> Units:
+    """The zero network."""
+    return Units(np.zeros((0, program.X.shape[1])), np.zeros((0, program.Y.shape[1])))
+
+
+def signed_axes(n_outputs: int) -> Array:
+    """The output directions ``+-e_k`` of units that feed one output each, (2 K, K)."""
+    return np.vstack([np.eye(n_outputs), -np.eye(n_outputs)])

@@ -1,0 +1,231 @@
+"""The search for the global optimum as users meet it: ``refine`` on."""
+
+import warnings
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
+from test_estimators import labels, nonconvex_objective, regression_data
+
+from skconvrelu import ConvexReLUClassifier, ConvexReLURegressor
+from skconvrelu.search import refine as refine_module
+from skconvrelu.solvers import SolverError
+
+TARGETS = ("one", "two", "binary", "classes")
+
+
+def data(target, n=20, d=2, seed=0):
+    X, y = regression_data(n, d, seed)
+    if target == "one":
+        return ConvexReLURegressor, X, y
+    if target == "two":
+        return ConvexReLURegressor, X, np.column_stack([y, np.abs(X[:, 0])])
+    k = 2 if target == "binary" else 3
+    return ConvexReLUClassifier, X, np.digitize(y, np.quantile(y, np.arange(1, k) / k))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("seed", range(3))
+def test_refined_objective_is_the_optimum_over_all_arrangements(target, fit_intercept, seed):
+    estimator, X, y = data(target, n=12, seed=seed)
+    options = {"beta": 0.01, "fit_intercept": fit_intercept, "tol": 1e-7}
+    exact = estimator(arrangements="exact", **options).fit(X, y)
+    model = estimator(n_arrangements=3, random_state=seed, **options).fit(X, y)
+    assert model.objective_ == pytest.approx(exact.objective_, rel=1e-6)
+    assert model.certificate_.gap_searched <= 1e-7
+    assert model.certificate_.lower_bound_searched <= exact.objective_ * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_network_bounds_and_attributes_belong_together(target):
+    estimator, X, y = data(target, n=40, d=3)
+    model = estimator(n_arrangements=5, random_state=0).fit(X, y)
+    assert nonconvex_objective(model, X, y) == pytest.approx(model.objective_, rel=1e-9)
+    certificate = model.certificate_
+    assert certificate.objective == model.objective_
+    assert certificate.lower_bound_solved == pytest.approx(model.objective_ - model.dual_gap_, rel=1e-9)
+    assert certificate.n_arrangements == model.arrangements_.shape[1]
+    assert certificate.n_units == len(model.convex_coef_)
+    assert certificate.n_rounds == len(model.objectives_)
+    # gates found by the search describe the cones of the units
+    A = np.hstack([X, np.ones((len(X), 1))])
+    signed = np.where(A @ model.arrangements_[:, model.convex_arrangements_] >= 0, 1, -1) * (A @ model.convex_coef_.T)
+    assert signed.min() >= -1e-6
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_refined_is_never_worse_than_sampled(target):
+    estimator, X, y = data(target, n=60, d=4)
+    sampled = estimator(n_arrangements=30, random_state=0, refine=False).fit(X, y)
+    refined = estimator(n_arrangements=30, random_state=0).fit(X, y)
+    assert refined.objective_ <= sampled.objective_ * (1 + 1e-4)
+    assert sampled.certificate_.gap_searched is None
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_objective_never_increases_from_round_to_round(target):
+    estimator, X, y = data(target, n=60, d=4)
+    model = estimator(n_arrangements=5, random_state=0).fit(X, y)
+    assert len(model.objectives_) > 1
+    assert (np.diff(model.objectives_) <= 0).all()
+    assert model.objective_ <= model.objectives_[-1] * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("target", ["one", "two", "classes"])
+def test_bitwise_the_same_whatever_n_jobs(target):
+    estimator, X, y = data(target, n=60, d=4)
+    models = [estimator(n_arrangements=10, random_state=5, n_jobs=n_jobs).fit(X, y) for n_jobs in (None, 2)]
+    for name in ("convex_coef_", "arrangements_", "dual_coef_", "objectives_"):
+        assert_array_equal(getattr(models[0], name), getattr(models[1], name))
+    assert models[0].certificate_ == models[1].certificate_
+
+
+def test_refine_zero_is_false_and_an_int_limits_the_rounds():
+    X, y = regression_data()
+    options = {"beta": 1e-3, "n_arrangements": 10, "random_state": 0}
+    off = [ConvexReLURegressor(refine=refine, **options).fit(X, y) for refine in (0, False)]
+    assert off[0].objective_ == off[1].objective_
+    assert off[0].certificate_.n_rounds == 0
+    with pytest.warns(ConvergenceWarning, match="Increase refine or tol"):
+        one = ConvexReLURegressor(refine=1, **options).fit(X, y)
+    assert one.certificate_.n_rounds == 1
+    assert one.objective_ < off[0].objective_
+    for bad in (-1, 2.5, "yes"):
+        with pytest.raises(ValueError, match="refine"):
+            ConvexReLURegressor(refine=bad).fit(X, y)
+
+
+def test_gated_relu_and_exact_arrangements_are_not_searched():
+    X, y = regression_data(12, 2)
+    gated = ConvexReLURegressor(activation="gated_relu", random_state=0).fit(X, y)
+    assert gated.certificate_.lower_bound_searched is None
+    assert gated.certificate_.lower_bound_proven is None
+    exact = ConvexReLURegressor(arrangements="exact").fit(X, y)
+    assert exact.certificate_.lower_bound_proven == exact.certificate_.lower_bound_solved
+
+
+def test_zero_network_from_the_search():
+    X, y = regression_data()
+    model = ConvexReLURegressor(beta=1e3, random_state=0).fit(X, y)
+    assert len(model.convex_coef_) == 0
+    assert model.certificate_.gap_searched <= 1e-12
+    assert model.certificate_.recall == 1.0
+    constant = ConvexReLURegressor(random_state=0).fit(X, np.full(len(y), 2.5))
+    assert constant.predict(X) == pytest.approx(2.5)
+
+
+def test_sparse_data_and_integer_weights():
+    X, y = regression_data(40, 3)
+    X[np.abs(X) < 0.5] = 0.0
+    options = {"beta": 0.01, "n_arrangements": 10, "random_state": 0}
+    dense = ConvexReLURegressor(**options).fit(X, y)
+    assert ConvexReLURegressor(**options).fit(sparse.csr_array(X), y).objective_ == dense.objective_
+    weights = np.random.default_rng(0).integers(0, 3, 40)
+    weighted = ConvexReLURegressor(**options).fit(X, y, sample_weight=weights)
+    repeated = ConvexReLURegressor(**options).fit(np.repeat(X, weights, axis=0), np.repeat(y, weights))
+    assert weighted.objective_ == repeated.objective_
+
+
+@pytest.mark.parametrize("factor", [1e-4, 1e5])
+def test_search_does_not_depend_on_the_units_of_y(factor):
+    X, y = regression_data(40, 3)
+    model = ConvexReLURegressor(n_arrangements=10, random_state=0).fit(X, y)
+    scaled = ConvexReLURegressor(n_arrangements=10, random_state=0).fit(X, factor * y)
+    assert scaled.objective_ == pytest.approx(factor**2 * model.objective_, rel=2e-4)
+
+
+def test_search_copes_with_columns_of_very_different_size_and_lost_rank():
+    X, y = regression_data(40, 3)
+    X = np.column_stack([X[:, 0] + 100.0, 1e3 * X[:, 1], X[:, 2], X[:, 2], np.zeros(40)])
+    model = ConvexReLURegressor(beta=0.01, random_state=0).fit(X, y)
+    assert model.certificate_.gap_searched <= 1e-4
+
+
+def test_warm_start_is_never_worse():
+    X, y = regression_data(60, 4)
+    model = ConvexReLURegressor(beta=0.01, n_arrangements=10, warm_start=True, random_state=0)
+    first = model.fit(X, y).objective_
+    assert model.set_params(random_state=1).fit(X, y).objective_ <= first * (1 + 1e-9)
+
+
+def test_other_solvers_polish():
+    pytest.importorskip("clarabel")
+    X, y = regression_data(20, 2)
+    options = {"beta": 0.02, "n_arrangements": 5, "random_state": 0, "tol": 1e-5}
+    ours = ConvexReLURegressor(**options).fit(X, y)
+    theirs = ConvexReLURegressor(solver="clarabel", **options).fit(X, y)
+    assert theirs.solver_ == "clarabel"
+    assert theirs.objective_ == pytest.approx(ours.objective_, rel=1e-5)
+
+
+# faults end in the best point so far, with an honest certificate and a warning
+
+
+def honest(model, X, y):
+    """Objective recomputed from the network, and no bound above what a converged fit reaches."""
+    best = ConvexReLURegressor(beta=model.beta_, random_state=0, tol=1e-6).fit(X, y).objective_
+    assert nonconvex_objective(model, X, y) == pytest.approx(model.objective_, rel=1e-9)
+    assert model.certificate_.lower_bound_solved <= model.objective_
+    assert model.certificate_.lower_bound_searched <= best * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("fails", [1, 3])
+def test_failing_convex_program(monkeypatch, fails):
+    X, y = regression_data(30, 3)
+    options = {"beta": 1e-3, "n_arrangements": 10, "random_state": 0}
+    real, calls = refine_module._Search._solve, []
+
+    def broken(self, *arguments):
+        calls.append(1)
+        if len(calls) >= fails:
+            raise SolverError("out of order")
+        return real(self, *arguments)
+
+    monkeypatch.setattr(refine_module._Search, "_solve", broken)
+    with pytest.warns(ConvergenceWarning) as record:
+        model = ConvexReLURegressor(**options).fit(X, y)
+    assert any("out of order" in str(warning.message) for warning in record)
+    monkeypatch.undo()
+    honest(model, X, y)
+
+
+def test_search_that_finds_no_violation_says_what_it_is_worth(monkeypatch):
+    X, y = regression_data(30, 3)
+    real = refine_module.search_violators
+
+    def blind(*arguments, **options):
+        found = real(*arguments, **options)
+        none = np.zeros(len(found.violators), dtype=bool)
+        return refine_module.Found(found.violators[none], 0.0, np.zeros_like(found.rediscovered), found.n_starts)
+
+    monkeypatch.setattr(refine_module, "search_violators", blind)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = ConvexReLURegressor(beta=1e-3, n_arrangements=5, random_state=0).fit(X, y)
+    assert model.certificate_.recall == 0.0
+    assert model.certificate_.n_starts >= 1000  # it went on looking until the budget was spent
+
+
+def test_large_data_start_on_a_subsample_and_may_go_without_the_convex_program(monkeypatch):
+    X, y = regression_data(300, 3)
+    options = {"beta": 0.01, "n_arrangements": 10, "random_state": 0, "tol": 1e-3}
+    whole = ConvexReLURegressor(**options).fit(X, y)
+    monkeypatch.setattr(refine_module, "LARGE", 200)
+    monkeypatch.setattr(refine_module, "SUBSAMPLE", 100)
+    part = ConvexReLURegressor(**options).fit(X, y)
+    assert part.objective_ == pytest.approx(whole.objective_, rel=1e-3)
+    monkeypatch.setattr(refine_module, "_POLISHABLE", 100)
+    with pytest.warns(ConvergenceWarning, match="gap over all arrangements"):
+        rough = ConvexReLURegressor(**{**options, "tol": 1e-6, "refine": 2}).fit(X, y)
+    assert rough.solver_ == "descent"
+    assert rough.objective_ <= whole.objective_ * 1.05
+    assert rough.certificate_.lower_bound_solved <= whole.objective_
+
+
+def test_verbose_logs_rounds(capsys):
+    X, y = labels(2, 30)
+    ConvexReLUClassifier(n_arrangements=5, random_state=0, verbose=1).fit(X, y)
+    assert "round 1: objective" in capsys.readouterr().err

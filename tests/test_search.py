@@ -1,0 +1,187 @@
+"""The parts of the search: units, descent, pruning, pricing, and the warm-started interior point."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from problems import KINDS, make_program
+from scipy.optimize import approx_fprime, minimize
+
+from skconvrelu.program import Solution
+from skconvrelu.search.branch_and_bound import exact_price
+from skconvrelu.search.descent import _Balanced, descend
+from skconvrelu.search.pricing import SETTLE, climb, price
+from skconvrelu.search.pruning import rescale
+from skconvrelu.search.units import Units, signed_axes
+from skconvrelu.search.violators import search_violators
+from skconvrelu.solvers.interior_point import InteriorPoint
+
+
+def random_units(program, m=12, seed=0, size=0.1):
+    rng = np.random.default_rng(seed)
+    sides = signed_axes(program.Y.shape[1])
+    coef = size * rng.standard_normal((m, program.X.shape[1]))
+    return Units(coef, sides[np.arange(m) % len(sides)])
+
+
+# units
+
+
+def test_merged_units_fit_the_same_and_cost_no_more():
+    program = make_program("squared_error-3", n=8, d=2)
+    units = random_units(program, 60)
+    merged = units.merged(program.X)
+    assert len(merged) < len(units)
+    assert_allclose(merged.outputs(program.X), units.outputs(program.X), atol=1e-12)
+    assert merged.norms().sum() <= units.norms().sum()
+
+
+# descent
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_gradient_of_the_balanced_network(kind, fit_intercept):
+    program = make_program(kind, fit_intercept=fit_intercept)
+    units = random_units(program, 6)
+    balanced = _Balanced(program, units.directions, np.float64)
+    z = balanced.pack(units) + 0.1
+    assert_allclose(balanced(z)[1], approx_fprime(z, lambda z: balanced(z)[0], 1e-7), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_packed_units_have_the_objective_of_the_program(kind):
+    program = make_program(kind)
+    units = random_units(program, 6)
+    balanced = _Balanced(program, units.directions, np.float64)
+    z = balanced.pack(units)
+    assert balanced(z)[0] * balanced.unit == pytest.approx(units.objective(program), rel=1e-10)
+    back = balanced.unpack(z)
+    assert_allclose(back.coef, units.coef, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_descent_improves(dtype):
+    program = make_program("squared_error")
+    units = random_units(program, 20)
+    better = descend(program, units, steps=50, dtype=dtype)
+    assert better.objective(program) < 0.9 * units.objective(program)
+    assert descend(program, better, steps=0).objective(program) <= better.objective(program)
+
+
+# pruning
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rescaled_units_are_the_nonnegative_lasso_solution(kind):
+    program = make_program(kind, fraction=0.2)
+    units = random_units(program, 10)
+    found = rescale(program, units)
+    unit = units.coef / units.norms()[:, None]
+    active = np.maximum(program.X @ unit.T, 0)
+    basis = program.intercept_basis
+
+    def objective(z):
+        F = (active * z[:10]) @ units.directions + basis @ z[10:]
+        G = program.weights[:, None] * program.loss.gradient(F, program.Y)
+        slope = np.einsum("mk,mk->m", active.T @ G, units.directions) + program.beta
+        return program.loss_value(F) + program.beta * z[:10].sum(), np.concatenate([slope, basis.T @ G.sum(axis=0)])
+
+    q = basis.shape[1]
+    bounds = [(0, None)] * 10 + [(None, None)] * q
+    reference = minimize(
+        objective, np.r_[units.norms(), np.zeros(q)], jac=True, bounds=bounds, method="L-BFGS-B",
+        options={"maxiter": 5000, "ftol": 1e-15, "gtol": 1e-12},
+    )  # fmt: skip
+    assert found.objective(program) == pytest.approx(reference.fun, rel=1e-8)
+    assert len(found) < 10
+    assert found.objective(program) <= units.objective(program)
+
+
+def test_rescaling_more_units_than_samples_never_gets_worse():
+    program = make_program("squared_error", n=10)
+    units = random_units(program, 100)
+    assert rescale(program, units).objective(program) <= units.objective(program)
+
+
+# pricing
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_climbing_never_loses_and_finds_the_maximum(seed):
+    rng = np.random.default_rng(seed)
+    X, dual = rng.standard_normal((25, 3)), rng.standard_normal(25)
+    starts = rng.standard_normal((200, 3))
+    ends = climb(X, dual, starts)
+    assert (price(X, dual, ends) >= price(X, dual, starts) * (1 - 1e-12)).all()
+    settled = climb(X, dual, ends, schedule=SETTLE)
+    proven = exact_price(X, dual)
+    assert proven.proven
+    assert price(X, dual, settled).max() == pytest.approx(proven.upper, rel=1e-6)
+
+
+@pytest.mark.parametrize("factor", [1e-6, 1e6])
+def test_climbing_does_not_depend_on_units(factor):
+    rng = np.random.default_rng(0)
+    X, dual, starts = rng.standard_normal((30, 4)), rng.standard_normal(30), rng.standard_normal((40, 4))
+    base = price(X, dual, climb(X, dual, starts))
+    assert_allclose(price(factor * X, dual, climb(factor * X, dual, starts)), factor * base, rtol=1e-6)
+    assert_allclose(price(X, factor * dual, climb(X, factor * dual, starts)), factor * base, rtol=1e-6)
+
+
+def test_climbing_without_falling_or_without_rising_samples():
+    rng = np.random.default_rng(0)
+    X, starts = rng.standard_normal((12, 3)), rng.standard_normal((30, 3))
+    falling = climb(X, -np.ones(12), starts)
+    assert (price(X, -np.ones(12), falling) <= 1e-12).all()
+    best = price(X, np.ones(12), climb(X, np.ones(12), starts)).max()
+    assert best == pytest.approx(exact_price(X, np.ones(12)).upper, rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_violators_price_above_the_level_and_do_not_depend_on_n_jobs(kind):
+    program = make_program(kind, n=60, fraction=0.1)
+    units = random_units(program, 4)
+    dual = program.dual_point(np.zeros_like(program.Y))
+    found = [
+        search_violators(
+            program, dual, units, np.random.RandomState(3), n_starts=300, level=program.beta, n_jobs=n_jobs
+        )
+        for n_jobs in (1, 2)
+    ]
+    assert_array_equal(found[0].violators.coef, found[1].violators.coef)
+    assert found[0].largest == found[1].largest
+    violators = found[0].violators
+    assert len(violators)
+    prices = [price(program.X, dual @ v, u[None])[0] for u, v in zip(violators.coef, violators.directions, strict=True)]
+    assert min(prices) > program.beta
+    assert prices == sorted(prices, reverse=True)
+    # the zero network's largest price is beta_max, here over all arrangements
+    proven = max(exact_price(program.X, dual @ side).upper for side in signed_axes(program.Y.shape[1]))
+    assert found[0].largest == pytest.approx(proven, rel=1e-6)
+
+
+def test_recall_counts_what_independent_starts_find_again():
+    program = make_program("squared_error", n=40, fraction=0.1)
+    dual = program.dual_point(np.zeros_like(program.Y))
+    top = exact_price(program.X, dual[:, 0]).unit
+    poor = np.linalg.qr(np.column_stack([top, np.eye(4)]))[0][:, 1]  # far from the maximiser, and no maximiser itself
+    units = Units(np.vstack([top, poor]), np.ones((2, 1)))
+    found = search_violators(program, dual, units, np.random.RandomState(0), n_starts=200, level=program.beta)
+    assert_array_equal(found.rediscovered, [True, False])
+
+
+# warm start of the convex program
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("constrained", [True, False])
+def test_warm_interior_point_finds_the_cold_optimum(kind, constrained):
+    program = make_program(kind, n=60, n_gates=15, constrained=constrained)
+    cold = InteriorPoint(program).run(tol=1e-8, max_iter=200)
+    start = Solution.unverified(program, cold.blocks, cold.coef * 1.01)
+    warm = InteriorPoint(program, start).run(tol=1e-8, max_iter=200)
+    value = [program.loss_value(F + program.best_intercept(F)) + program.penalty(c.coef)
+             for c in (cold, warm) for F in [program.outputs(c.blocks, c.coef)]]  # fmt: skip
+    assert warm.converged
+    assert value[1] == pytest.approx(value[0], rel=1e-7)
+    assert warm.n_iter <= cold.n_iter + 2
