@@ -142,7 +142,7 @@ def _as_trained(problem: Problem, found: Refined) -> Trained:
         objective=solution.objective,
         lower_bound_solved=min(solution.dual_objective, solution.objective),
         lower_bound_searched=min(found.bound, solution.objective),
-        lower_bound_proven=None,
+        lower_bound_proven=None if found.proven_bound is None else min(found.proven_bound, solution.objective),
         n_arrangements=len(found.gates),
         n_units=len(solution.blocks),
         n_starts=found.n_starts,
@@ -198,7 +198,10 @@ def sharpen(
         if better.solution.objective >= trained.solution.objective * (1.0 - 1e-9):
             return trained
         # a bound that was proven for one dual point bounds the optimum, whatever the fit
-        trained = replace(better, certificate=replace(better.certificate, lower_bound_proven=proven))
+        bounds = [bound for bound in (proven, better.certificate.lower_bound_proven) if bound is not None]
+        trained = replace(
+            better, certificate=replace(better.certificate, lower_bound_proven=max(bounds) if bounds else None)
+        )
         dual = trained.solution.dual
 
 

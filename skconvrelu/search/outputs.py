@@ -90,6 +90,8 @@ def _join(program: ConvexProgram, gates: Array, results: list[Refined]) -> Refin
     sizes = np.array([len(r.solution.coef) for r in results])
     recalls = np.array([r.recall for r in results])
     length = max(len(r.objectives) for r in results)
+    proven = [r.proven_bound for r in results]
+    known = [p for p in proven if p is not None]
     bound = sum(searched_bound(r.program, r.dual, r.largest) for r in results)
     return Refined(
         program=everything,
@@ -102,5 +104,6 @@ def _join(program: ConvexProgram, gates: Array, results: list[Refined]) -> Refin
         n_starts=sum(r.n_starts for r in results),
         recall=float(sizes @ recalls / sizes.sum()) if sizes.sum() else 1.0,
         converged=all(r.converged for r in results),
+        proven_bound=min(sum(known), solution.objective) if len(known) == K else None,
         notes=[note for r in results for note in r.notes],
     )

@@ -31,7 +31,15 @@ class Proof:
     violators: Units
 
 
-def prove(program: ConvexProgram, dual: Array, units: Units, *, level: float, deadline: float | None) -> Proof:
+def prove(
+    program: ConvexProgram,
+    dual: Array,
+    units: Units,
+    *,
+    level: float,
+    deadline: float | None = None,
+    max_nodes: int | None = None,
+) -> Proof:
     """Bound ``max_{||u|| <= 1} |lambda_k' (X u)_+|`` for every output k, or find units above ``level``.
 
     Parameters
@@ -42,8 +50,10 @@ def prove(program: ConvexProgram, dual: Array, units: Units, *, level: float, de
         Known units, where the search begins.
     level : float
         A side is settled as soon as its price is proven to be at most ``level``, or a unit above it is known.
-    deadline : float or None
+    deadline : float, default=None
         ``time.monotonic()`` at which to stop; the bound is valid all the same. What is left is shared by the sides left.
+    max_nodes : int, default=None
+        Cones to bound for each side, at most.
     """
     sides = signed_axes(program.Y.shape[1])
     upper, violators = 0.0, no_units(program)
@@ -51,7 +61,7 @@ def prove(program: ConvexProgram, dual: Array, units: Units, *, level: float, de
         own = units.coef[(units.directions == side).all(axis=1)]
         left = None if deadline is None else max(0.0, deadline - time.monotonic()) / (len(sides) - s)
         starts = own / np.linalg.norm(own, axis=1)[:, None] if len(own) else None
-        found = exact_price(program.X, dual @ side, level=level, time_limit=left, starts=starts)
+        found = exact_price(program.X, dual @ side, level=level, time_limit=left, max_nodes=max_nodes, starts=starts)
         upper = max(upper, found.upper)
         if found.lower > level:
             violators = violators + Units(found.unit[None, :], side[None, :])

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from skconvrelu.program import Candidate, ConvexProgram, Solution, evaluate
 from skconvrelu.search.descent import descend
+from skconvrelu.search.proof import prove
 from skconvrelu.search.pruning import rescale
 from skconvrelu.search.units import Units, no_units, signed_axes
 from skconvrelu.search.violators import Found, search_violators
@@ -33,14 +34,20 @@ MAX_ROUNDS = 40
 _STEPS = 300
 #: independent starts of a round for each output and sign: so many a dimension, at most so many for all; and of the last look
 _STARTS_PER_DIMENSION, _STARTS, _LAST_STARTS = 20, 800, 16_000
-#: recall at which the last look is satisfied
-RECALL = 0.8
+#: recall at which the last look is satisfied; and looks without a rediscovery after which further ones are in vain
+RECALL, _VAIN = 0.8, 3
+#: rows up to which exact pricing takes about a tenth of a second, for each rank; and cones after which it gives up
+_PROVABLE = {1: 10_000, 2: 2_000, 3: 500, 4: 60, 5: 25}
+_MAX_CONES = 5_000
 #: units that one round may add, beside as many as there are
 _ENTER = 100
 #: relative improvement of the objective, in units of tol, below which a round has stalled; and how many such rounds end the search
 _STALLED, _PATIENCE = 0.1, 6
 #: relative gap of the first round's convex program
 _LOOSEST = 3e-3
+#: ... and the least one that is asked for: dual points, and with them prices, are accurate to the root of it only, so a violation
+#: may be too small to be worth anything at the accuracy of the round that met it
+_FINEST = 1e-9
 #: accuracy below which new units go straight into the convex program: descent has nothing to add
 _LATE = 1e-3
 #: rows from which the first rounds see a subsample, and its size
@@ -75,6 +82,8 @@ class Refined:
         The searched gap is at most tol times the objective.
     bound : float
         Lower bound of the objective if no arrangement prices above ``largest``.
+    proven_bound : float or None
+        Proven lower bound, where exact pricing is affordable.
     notes : list of str
         What went wrong on the way, for warnings.
     """
@@ -89,6 +98,7 @@ class Refined:
     recall: float = 1.0
     converged: bool = False
     bound: float = -np.inf
+    proven_bound: float | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -208,28 +218,30 @@ class _Search:
         self.best = no_units(program)
         self.value = self.best.objective(program)
         self.scale = program.loss_value(np.zeros_like(program.Y))
+        self.accuracy = _LOOSEST
         self.objectives: list[float] = []
         self.notes: list[str] = []
+        self.entering = no_units(program)  # units that exact pricing met above beta
         self.result: Refined | None = None
 
     def run(self, units: Units, max_rounds: int) -> Refined:
         """Rounds until the searched gap is below tol, nothing moves any more, or ``max_rounds`` are done."""
-        accuracy, stalled, least = _LOOSEST, 0, np.inf
+        stalled, least = 0, np.inf
         for number in range(max_rounds):
             before = self.value
             try:
-                if accuracy >= _LATE:
+                if self.accuracy >= _LATE:
                     units = descend(self.program, units, steps=_STEPS)
                 units = rescale(self.program, units)
                 self.keep(units)
-                units, dual = self._polish_units(units, accuracy)
+                units, dual = self._polish_units(units)
             except (np.linalg.LinAlgError, SolverError) as error:
                 self.notes.append(f"Round {number + 1} of the search stopped early ({error}).")
                 break
             found = _look(self.program, units, dual, self.rng, self.n_jobs, self.tol)
             gap = self._relative(searched_bound(self.program, dual, found.largest))
             # never looser again: the noise of a loose dual point looks like violations
-            accuracy = max(min(accuracy, 0.1 * gap), 0.3 * self.tol)
+            self.accuracy = max(min(self.accuracy, 0.1 * gap), min(self.accuracy, 0.3 * self.tol))
             self.objectives.append(self.value)
             logger.info(
                 "round %d: objective %.8g, %d units, searched gap %.1e, largest price %.5g beta, %d violators",
@@ -238,13 +250,17 @@ class _Search:
             # near the optimum the objective improves by the square of the gap only
             moved = before - self.value >= _STALLED * self.tol * self.value or gap < 0.9 * least
             stalled, least = (0 if moved else stalled + 1), min(gap, least)
+            if not moved:
+                self.accuracy = max(0.1 * self.accuracy, _FINEST)
             if gap <= self.tol or stalled >= _PATIENCE:
                 result = self._close()
                 if result.converged or stalled >= _PATIENCE:
                     return result
                 units = Units(result.solution.coef, result.program.block_directions[result.solution.blocks])
                 found = _look(self.program, units, result.dual, self.rng, self.n_jobs, self.tol)
-            units = units + _small(self.program, found.violators[: max(_ENTER, len(units))], units)
+            entering = self.entering + found.violators
+            self.entering = no_units(self.program)
+            units = units + _small(self.program, entering[: max(_ENTER, len(units))], units)
         return self._close()
 
     def keep(self, units: Units) -> None:
@@ -257,7 +273,7 @@ class _Search:
         """Relative gap of the best value to a lower bound; rounding counts as none."""
         return max(0.0, self.value - bound - 1e-14 * self.scale) / max(self.value, 1e-300)
 
-    def _polish_units(self, units: Units, accuracy: float) -> tuple[Units, Array]:
+    def _polish_units(self, units: Units) -> tuple[Units, Array]:
         """The convex program over the patterns of the units themselves: better units, and the dual point of its solution.
 
         The dual point is the solver's own. One taken at the units that are left when small ones are dropped would be off by
@@ -268,7 +284,7 @@ class _Search:
             return units, self.program.dual_point(units.outputs(self.program.X))
         program = _own_program(self.program, units)
         start = Solution.unverified(program, np.arange(len(units)), units.coef)
-        solution = self._solve(program, float(accuracy), start)
+        solution = self._solve(program, self.accuracy, start)
         polished = Units(solution.coef, units.directions[solution.blocks])
         self.keep(polished)
         return polished, solution.dual
@@ -285,6 +301,11 @@ class _Search:
         units = Units(solution.coef, program.block_directions[solution.blocks])
         largest = float(program.prices(dual, level=program.beta, rtol=0.1 * self.tol)[1].max(initial=0.0))
         n_starts, rediscovered = 0, np.zeros(len(units), dtype=bool)
+        proven, in_vain = None, 0
+        if len(program.X) <= _PROVABLE.get(program.X.shape[1], 0):
+            level = program.beta * (1.0 + 0.1 * self.tol)
+            proven = prove(program, dual, units, level=level, max_nodes=_MAX_CONES)
+            self.entering = proven.violators
         while True:
             found = search_violators(
                 program, dual, units, self.rng,
@@ -292,13 +313,19 @@ class _Search:
             )  # fmt: skip
             n_starts += found.n_starts
             largest = max(largest, found.largest)
+            in_vain = 0 if (found.rediscovered & ~rediscovered).any() else in_vain + 1
             rediscovered |= found.rediscovered
             bound = searched_bound(program, dual, largest)
             gap = solution.objective - bound
             converged = gap <= self.tol * solution.objective + 1e-14 * solution.scale
             recall = float(rediscovered.mean()) if len(units) else 1.0
-            if not converged or recall >= RECALL or n_starts >= _LAST_STARTS:
+            enough = proven is not None or recall >= RECALL or n_starts >= _LAST_STARTS or in_vain >= _VAIN
+            if not converged or enough:
                 break
+        proven_bound = None
+        if proven is not None:
+            proven_bound = searched_bound(program, dual, proven.upper)
+            converged = converged and not len(proven.violators)
         logger.info(
             "objective %.8g, gap over %d arrangements %.1e, searched %.1e, recall %.2f of %d units by %d starts",
             solution.objective, len(gates), solution.gap / max(solution.objective, 1e-300),
@@ -307,7 +334,7 @@ class _Search:
         if self.result is None or solution.objective <= self.result.solution.objective:
             self.result = Refined(
                 program=program, gates=gates, solution=solution, largest=largest, dual=dual, n_starts=n_starts,
-                recall=recall, converged=converged, bound=min(bound, solution.objective),
+                recall=recall, converged=converged, bound=min(bound, solution.objective), proven_bound=proven_bound,
             )  # fmt: skip
         self.result.objectives, self.result.notes = list(self.objectives), list(self.notes)
         return self.result
@@ -354,7 +381,7 @@ class _Search:
         working = np.sort(start.blocks)
         while True:
             begin = replace(start, blocks=np.searchsorted(working, start.blocks))
-            local = self._solve(program.restrict(working), 0.3 * self.tol, begin)
+            local = self._solve(program.restrict(working), min(self.accuracy, 0.3 * self.tol), begin)
             candidate = Candidate(working[local.blocks], local.coef, local.dual, local.n_iter, True)
             upper, _ = program.prices(local.dual, level=level, rtol=0.1 * self.tol)
             entering = np.setdiff1d(np.flatnonzero(upper > level), working)
