@@ -1,7 +1,8 @@
 """Which fraction of beta_max should beta="auto" be, and how many arrangements? Cross-validation inside official training rows.
 
 ``python -m benchmarks.beta_auto`` writes a table a data set: the cross-validated loss at each fraction, relative to the best of
-the row, and the mean over all sets. At most 600 training rows of each set, 3 folds, features standardised; no test row is read.
+the row, and the mean over all sets. At most 600 training rows of each set, 3 folds, features standardised, the sampled program alone
+(refine=False); no test row is read.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def curve(name: str, n_arrangements: int, max_rows: int) -> list[float]:
             estimator = ConvexReLURegressor if regression else ConvexReLUClassifier
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)
-                model = estimator(n_arrangements=n_arrangements, tol=1e-3, random_state=0, solver="scipy")
+                model = estimator(n_arrangements=n_arrangements, refine=False, tol=1e-3, random_state=0, solver="scipy")
                 model.fit(scaler.transform(X[train]), y[train])
             V = scaler.transform(X[valid])
             if regression:

@@ -39,3 +39,12 @@ def training_rows(data: dict[str, np.ndarray], split: int = 0) -> np.ndarray:
             rows = data[key][split]
             return rows[rows >= 0]
     return np.arange(0, len(data["X"]), 2)
+
+
+def held_out_rows(data: dict[str, np.ndarray], split: int = 0) -> np.ndarray:
+    """Test rows of an official split, or the rows that :func:`training_rows` leaves where there is none."""
+    for key in ("split_test", "kfold_test"):
+        if key in data:
+            rows = data[key][split]
+            return rows[rows >= 0]
+    return np.arange(1, len(data["X"]), 2)

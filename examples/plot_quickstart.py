@@ -3,7 +3,7 @@ Two networks at their certified optimum
 =======================================
 
 A regressor on the diabetes data and a classifier on the breast cancer data, each beside scikit-learn's MLP. Nothing is tuned:
-``beta="auto"`` needs no learning rate, no epochs, and no lucky seed, and every fit comes with its duality gap.
+``beta="auto"`` needs no learning rate, no epochs, and no lucky seed, and every fit comes with a certificate: how far, at most, its objective is from the best there is.
 """
 
 import warnings
@@ -43,8 +43,7 @@ for title, load, estimator, rival in (
     score = model.score(X_test, y_test)
     measure = "R^2" if estimator is ConvexReLURegressor else "accuracy"
     print(f"{title}: {estimator.__name__}")
-    print(f"  objective     {fitted.objective_:.6g}")
-    print(f"  duality gap   {fitted.dual_gap_:.2g} (relative {fitted.dual_gap_ / fitted.objective_:.1e})")
+    print(f"  {str(fitted.certificate_).replace(chr(10), chr(10) + '  ')}")
     print(f"  beta          {fitted.beta_:.4g}")
     print(f"  hidden units  {len(fitted.convex_coef_)}")
     print(f"  solver        {fitted.solver_}")
@@ -52,19 +51,18 @@ for title, load, estimator, rival in (
     results.append((title, measure, score, scores, fitted))
 
 # %%
-# Left in each pair: test scores. Right: norms of the hidden units of the optimum, most arrangements get none.
+# Left in each pair: test scores. Right: the search. Each round adds arrangements, and the objective falls until no arrangement that
+# is found would lower it; the dashed line is the lower bound over all arrangements, as searched.
 figure, axes = plt.subplots(2, 2, figsize=(10, 6), layout="constrained")
 for (title, measure, score, scores, fitted), (left, right) in zip(results, axes, strict=True):
     left.plot(np.arange(len(scores)), scores, "o", color="tab:gray", label="MLP, one dot a seed")
     left.axhline(score, color="tab:blue", label="convex ReLU")
     left.set(title=f"{title}: test {measure}", xlabel="seed", xticks=list(SEEDS))
     left.legend()
-    norms = np.sort(np.linalg.norm(fitted.convex_coef_, axis=1))[::-1]
-    right.bar(np.arange(1, len(norms) + 1), norms, color="tab:blue")
-    right.set(
-        title=f"{len(norms)} units of {fitted.arrangements_.shape[1]} arrangements, "
-        f"gap {fitted.dual_gap_ / fitted.objective_:.0e}",
-        xlabel="hidden unit",
-        ylabel="norm ||u||",
-    )
+    certificate = fitted.certificate_
+    rounds = np.arange(1, len(fitted.objectives_) + 1)
+    right.plot(rounds, fitted.objectives_, "o-", color="tab:blue", label="objective")
+    right.axhline(certificate.lower_bound_searched, color="tab:red", ls="--", label="lower bound, searched")
+    right.set(title=f"{len(fitted.convex_coef_)} units, relative gap {certificate.gap_searched:.0e}", xlabel="round")
+    right.legend()
 figure.savefig("quickstart.png", dpi=120)

@@ -40,7 +40,8 @@ def test_an_mlp_is_improved_and_its_gap_is_honest(target):
     penalty = audit.beta * np.sum(np.linalg.norm(np.vstack([W1, b1]), axis=0)[:, None] * np.abs(W2))
     assert audit.objective == pytest.approx(loss + penalty, rel=1e-10)
     assert audit.model.objective_ <= audit.objective
-    assert audit.gap == pytest.approx(1 - audit.certificate.lower_bound_searched / audit.objective)
+    # rank 4 and 40 rows: the fit proves its bound by itself
+    assert audit.gap == pytest.approx(1 - audit.certificate.lower_bound_proven / audit.objective)
     assert audit.gap > 0
 
 

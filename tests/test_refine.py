@@ -193,7 +193,7 @@ def test_failing_convex_program(monkeypatch, fails):
 
 
 def test_search_that_finds_no_violation_says_what_it_is_worth(monkeypatch):
-    X, y = regression_data(30, 3)
+    X, y = regression_data(30, 6)  # beyond the rank up to which the fit proves its optimality by itself
     real = refine_module.search_violators
 
     def blind(*arguments, **options):
@@ -206,7 +206,7 @@ def test_search_that_finds_no_violation_says_what_it_is_worth(monkeypatch):
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = ConvexReLURegressor(beta=1e-3, n_arrangements=5, random_state=0).fit(X, y)
     assert model.certificate_.recall == 0.0
-    assert model.certificate_.n_starts >= 1000  # it went on looking until the budget was spent
+    assert model.certificate_.n_starts >= 800  # it went on looking until the budget was spent
 
 
 def test_large_data_start_on_a_subsample_and_may_go_without_the_convex_program(monkeypatch):

@@ -104,7 +104,8 @@ def _alternate(X: Array, dual: Array, U: Array, schedule: Sequence[int], penalty
         for _ in range(inner):
             np.matmul(U_, down, out=values)
             values += multipliers
-            np.clip(values, 0.0, cap, out=multipliers)
+            np.maximum(values, 0.0, out=multipliers)
+            np.minimum(multipliers, cap, out=multipliers)
             values -= multipliers
             values -= multipliers
             U_ = target + values @ back
