@@ -3,7 +3,8 @@ Two networks at their certified optimum
 =======================================
 
 A regressor on the diabetes data and a classifier on the breast cancer data, each beside scikit-learn's MLP. Nothing is tuned:
-``beta="auto"`` needs no learning rate, no epochs, and no lucky seed, and every fit comes with a certificate: how far, at most, its objective is from the best there is.
+``beta="auto"`` needs no learning rate, no epochs, and no lucky seed, and every fit comes with a certificate: how far, at most, its
+objective is from the best there is.
 """
 
 import warnings
@@ -29,7 +30,7 @@ for title, load, estimator, rival in (
 ):
     X, y = load(return_X_y=True)
     X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
-    model = make_pipeline(StandardScaler(), estimator(random_state=0)).fit(X_train, y_train)
+    model = make_pipeline(StandardScaler(), estimator(tol=1e-3, random_state=0)).fit(X_train, y_train)
     fitted = model[-1]
     with warnings.catch_warnings():
         # ten times the default number of epochs, so that the MLP is not judged half trained
