@@ -21,13 +21,16 @@ from skconvrelu import ConvexReLURegressor
 
 TOL = {"synth-200x10": 1e-3, "synth-500x10": 1e-3, "synth-1000x20": 1e-3, "concrete": 1e-2}
 
+#: lower objectives than those stored with the problems, found by this package (SUM normalisation)
+BETTER = {"synth-200x10": 2.841177, "synth-500x10": 4.462323, "synth-1000x20": 7.997767, "concrete": 14.80675}
+
 
 def row(name: str, repeat: int) -> str:
     """One row of the table, and a line more when the best known value was beaten."""
     problem = load_problem(name)
     X, y = problem["X"], problem["y"]
     n = len(X)
-    beta, best = float(problem["beta"]) / n, float(problem["best_known_objective"]) / n
+    beta, best = float(problem["beta"]) / n, min(float(problem["best_known_objective"]), BETTER[name]) / n
     ours, theirs, seconds, rival_seconds = [], [], [], []
     for repetition in range(repeat):
         with warnings.catch_warnings():

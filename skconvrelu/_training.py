@@ -196,13 +196,23 @@ def sharpen(
             start=units + violators.scaled(size),
         )  # fmt: skip
         if better.solution.objective >= trained.solution.objective * (1.0 - 1e-9):
-            return trained
+            # a violation too small to be worth anything: the proof that stopped at it left a coarse bound
+            return trained if method == "search" else _tightened(trained, dual, deadline)
         # a bound that was proven for one dual point bounds the optimum, whatever the fit
         bounds = [bound for bound in (proven, better.certificate.lower_bound_proven) if bound is not None]
         trained = replace(
             better, certificate=replace(better.certificate, lower_bound_proven=max(bounds) if bounds else None)
         )
         dual = trained.solution.dual
+
+
+def _tightened(trained: Trained, dual: Array, deadline: float | None) -> Trained:
+    """The proven bound with every side bounded as tightly as time allows."""
+    proof = prove(trained.program, dual, _units(trained), level=None, deadline=deadline)
+    known = trained.certificate.lower_bound_proven
+    bound = min(searched_bound(trained.program, dual, proof.upper), trained.certificate.objective)
+    tight = bound if known is None else max(bound, known)
+    return replace(trained, certificate=replace(trained.certificate, lower_bound_proven=tight))
 
 
 def _more_evidence(

@@ -36,7 +36,7 @@ def prove(
     dual: Array,
     units: Units,
     *,
-    level: float,
+    level: float | None,
     deadline: float | None = None,
     max_nodes: int | None = None,
 ) -> Proof:
@@ -48,8 +48,9 @@ def prove(
     dual : ndarray of shape (n, K)
     units : Units
         Known units, where the search begins.
-    level : float
-        A side is settled as soon as its price is proven to be at most ``level``, or a unit above it is known.
+    level : float or None
+        A side is settled as soon as its price is proven to be at most ``level``, or a unit above it is known. None: every side is
+        bounded as tightly as the limits allow.
     deadline : float, default=None
         ``time.monotonic()`` at which to stop; the bound is valid all the same. What is left is shared by the sides left.
     max_nodes : int, default=None
@@ -63,6 +64,6 @@ def prove(
         starts = own / np.linalg.norm(own, axis=1)[:, None] if len(own) else None
         found = exact_price(program.X, dual @ side, level=level, time_limit=left, max_nodes=max_nodes, starts=starts)
         upper = max(upper, found.upper)
-        if found.lower > level:
+        if level is not None and found.lower > level:
             violators = violators + Units(found.unit[None, :], side[None, :])
     return Proof(upper, violators)

@@ -23,8 +23,8 @@ Array = NDArray[np.float64]
 
 #: cosine from which two unit vectors count as the same maximiser
 SAME = 0.99
-#: starts whose first price is at least this share of the level are settled to full accuracy
-_PROMISING = 0.9
+#: starts whose first price is at least this share of the level are settled to full accuracy, at most so many of a batch
+_PROMISING, _SETTLED = 0.97, 60
 #: starts that are improved together; fixed, so that results do not depend on n_jobs
 _BATCH = 250
 
@@ -127,7 +127,7 @@ def _improve(X: Array, signed: Array, starts: Array, level: float) -> tuple[Arra
         U = climb(X, signed, starts, dtype=np.float32, level=level)
         prices = price(X, signed, U)
         close = np.flatnonzero(prices > _PROMISING * level)
-        close = close[_distinct(U[close], prices[close], 0.9999)]
+        close = close[_distinct(U[close], prices[close], 0.9999)[:_SETTLED]]
         if len(close):
             U[close] = climb(X, signed, U[close], schedule=SETTLE, level=level)
             prices[close] = price(X, signed, U[close])
