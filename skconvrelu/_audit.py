@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.utils.validation import check_is_fitted
 
+from skconvrelu._base import check_method
 from skconvrelu._classifier import ConvexReLUClassifier
 from skconvrelu._regressor import ConvexReLURegressor
 from skconvrelu.certificate import Certificate
@@ -114,6 +115,7 @@ def certify_network(
     >>> round(audit.gap, 2)
     0.46
     """
+    check_method(method, time_limit)
     weights, mlp = _weights(network)
     loss = _loss(loss, mlp)
     X = X if hasattr(X, "shape") else np.asarray(X)
@@ -126,6 +128,8 @@ def certify_network(
         )
     estimator = ConvexReLURegressor if loss == "squared_error" else ConvexReLUClassifier
     model = estimator(beta, **params)
+    if not model.refine or model.activation != "relu":
+        raise ValueError("certify_network starts a search from the network: it needs refine on and activation='relu'.")
     units = _units(weights)
     model._fit_from(X, y, sample_weight, units)
     given = model._objective_of(X, y, sample_weight, weights, units)

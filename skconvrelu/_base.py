@@ -32,6 +32,7 @@ from skconvrelu.certificate import Certificate
 from skconvrelu.losses import Loss
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.program import Solution
+from skconvrelu.search.refine import blocks_of
 from skconvrelu.search.units import Units
 
 Array = NDArray[np.float64]
@@ -230,10 +231,7 @@ class BaseConvexReLU(BaseEstimator):
             If the data are not those of the fit, ``method`` or ``time_limit`` is invalid, or the activation is not ReLU.
         """
         check_is_fitted(self)
-        if method not in ("search", "exact"):
-            raise ValueError(f"method must be 'search' or 'exact', got {method!r}.")
-        if time_limit is not None and not (isinstance(time_limit, Real) and time_limit >= 0.0):
-            raise ValueError(f"time_limit must be None or a nonnegative number of seconds, got {time_limit!r}.")
+        check_method(method, time_limit)
         if self.activation != "relu":
             raise ValueError("certify needs activation='relu': gated networks are optimal over their own gates only.")
         X, Y, weights, loss = self._training_data(X, y, sample_weight)
@@ -270,11 +268,8 @@ class BaseConvexReLU(BaseEstimator):
                 "certify: X, y and sample_weight must be the training data of this fit; their objective differs."
             )
         np.add.at(dual, problem.rows.inverse[known], dual_coef[known])
-        P = len(patterns)
-        sides = {side.tobytes(): s for s, side in enumerate(program.block_directions[::P])}
-        first = np.array([sides[v.tobytes()] for v in self.convex_directions_], dtype=np.intp)
         solution = Solution(
-            blocks=first * P + self.convex_arrangements_,
+            blocks=blocks_of(program, patterns[self.convex_arrangements_], self.convex_directions_),
             coef=units.coef,
             intercept=self.intercepts_[1],
             dual=dual,
@@ -300,6 +295,14 @@ class BaseConvexReLU(BaseEstimator):
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype=[np.float64, np.float32], reset=False)
         return self._network().outputs(X).astype(X.dtype, copy=False)
+
+
+def check_method(method: Any, time_limit: Any) -> None:
+    """Validate what certify and certify_network share."""
+    if method not in ("search", "exact"):
+        raise ValueError(f"method must be 'search' or 'exact', got {method!r}.")
+    if time_limit is not None and not (isinstance(time_limit, Real) and float(time_limit) >= 0.0):
+        raise ValueError(f"time_limit must be None or a nonnegative number of seconds, got {time_limit!r}.")
 
 
 def _check_gates(gates: Any, d: int, fit_intercept: bool) -> Array:

@@ -20,8 +20,8 @@ from skconvrelu.row_space import has_full_column_rank, row_space_basis
 from skconvrelu.search.outputs import refine_outputs
 from skconvrelu.search.pricing import searched_max_price
 from skconvrelu.search.proof import prove
-from skconvrelu.search.refine import MAX_ROUNDS, Refined, searched_bound
-from skconvrelu.search.units import Units
+from skconvrelu.search.refine import MAX_ROUNDS, Refined, newcomers, searched_bound
+from skconvrelu.search.units import Units, units_of
 from skconvrelu.search.violators import search_violators
 from skconvrelu.solvers import polish, solve_program
 
@@ -176,7 +176,7 @@ def sharpen(
     deadline = None if time_limit is None else time.monotonic() + time_limit
     while True:
         program = trained.program
-        units = _units(trained)
+        units = units_of(trained.program, trained.solution)
         if method == "exact":
             level = program.beta * (1.0 + 0.1 * options.tol)
             proof = prove(program, dual, units, level=level, deadline=deadline)
@@ -190,10 +190,9 @@ def sharpen(
         if not len(violators) or (deadline is not None and time.monotonic() > deadline):
             return trained
         proven = trained.certificate.lower_bound_proven
-        size = 1e-3 * float(np.median(units.norms())) if len(units) else 1e-6
         better = searched(
             problem, program, trained.gates, replace(options, rounds=options.rounds or MAX_ROUNDS), rng,
-            start=units + violators.scaled(size),
+            start=units + newcomers(program, violators, units),
         )  # fmt: skip
         if better.solution.objective >= trained.solution.objective * (1.0 - 1e-9):
             # a violation too small to be worth anything: the proof that stopped at it left a coarse bound
@@ -208,7 +207,7 @@ def sharpen(
 
 def _tightened(trained: Trained, dual: Array, deadline: float | None) -> Trained:
     """The proven bound with every side bounded as tightly as time allows."""
-    proof = prove(trained.program, dual, _units(trained), level=None, deadline=deadline)
+    proof = prove(trained.program, dual, units_of(trained.program, trained.solution), level=None, deadline=deadline)
     known = trained.certificate.lower_bound_proven
     bound = min(searched_bound(trained.program, dual, proof.upper), trained.certificate.objective)
     tight = bound if known is None else max(bound, known)
@@ -240,10 +239,6 @@ def _more_evidence(
         largest_price=largest / program.beta, recall=recall,
     )  # fmt: skip
     return sharper, found.violators
-
-
-def _units(trained: Trained) -> Units:
-    return Units(trained.solution.coef, trained.program.block_directions[trained.solution.blocks])
 
 
 def as_start(program: ConvexProgram, units: Units, patterns: NDArray[np.bool_]) -> Solution | None:

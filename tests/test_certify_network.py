@@ -107,3 +107,7 @@ def test_bad_networks_are_refused():
         certify_network(one, X, np.column_stack([y, y]), beta=0.1, loss="squared_error")
     with pytest.raises(ValueError, match="positive"):
         certify_network(one, X, y, beta=-1.0, loss="squared_error")
+    with pytest.raises(ValueError, match="method"):
+        certify_network(one, X, y, beta=0.1, loss="squared_error", method="guess")
+    with pytest.raises(ValueError, match="refine on"):
+        certify_network(one, X, y, beta=0.1, loss="squared_error", refine=False)

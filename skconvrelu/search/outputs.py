@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from skconvrelu.program import Candidate, ConvexProgram, evaluate
-from skconvrelu.search.refine import Polish, Refined, blocks_of, joined_gates, refine, searched_bound
+from skconvrelu.search.refine import Polish, Refined, blocks_of, joined_gates, refine
 from skconvrelu.search.units import Units, signed_axes
 from skconvrelu.solvers import independent_outputs
 
@@ -72,7 +70,6 @@ def _join(program: ConvexProgram, gates: Array, results: list[Refined]) -> Refin
             for k, r in enumerate(results)
         ]
     )
-    units = Units(coef, directions)
     all_gates, patterns = gates, program.patterns
     for result in results:
         all_gates, patterns = joined_gates(all_gates, patterns, result.gates, result.program.patterns)
@@ -82,23 +79,20 @@ def _join(program: ConvexProgram, gates: Array, results: list[Refined]) -> Refin
     dual = np.hstack([r.dual for r in results])
     own = np.vstack([r.program.patterns[r.program.block_patterns[r.solution.blocks]] for r in results])
     candidate = Candidate(
-        blocks_of(everything, own, units.directions), coef, dual, max(r.solution.n_iter for r in results), True
+        blocks_of(everything, own, directions), coef, dual, max(r.solution.n_iter for r in results), True
     )
-    solution = replace(
-        evaluate(everything, candidate, solver=results[0].solution.solver), n_iter=candidate.n_iter
-    )  # fmt: skip
+    solution = evaluate(everything, candidate, solver=results[0].solution.solver)
     sizes = np.array([len(r.solution.coef) for r in results])
     recalls = np.array([r.recall for r in results])
     length = max(len(r.objectives) for r in results)
     proven = [r.proven_bound for r in results]
     known = [p for p in proven if p is not None]
-    bound = sum(searched_bound(r.program, r.dual, r.largest) for r in results)
     return Refined(
         program=everything,
         gates=all_gates,
         solution=solution,
         objectives=[sum(r.objectives[min(i, len(r.objectives) - 1)] for r in results) for i in range(length)],
-        bound=min(float(bound), solution.objective),
+        bound=min(sum(r.bound for r in results), solution.objective),
         largest=max(r.largest for r in results),
         dual=dual,
         n_starts=sum(r.n_starts for r in results),

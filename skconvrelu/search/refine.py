@@ -18,7 +18,7 @@ from skconvrelu.program import Candidate, ConvexProgram, Solution, evaluate
 from skconvrelu.search.descent import descend
 from skconvrelu.search.proof import prove
 from skconvrelu.search.pruning import rescale
-from skconvrelu.search.units import Units, no_units, signed_axes
+from skconvrelu.search.units import Units, no_units, signed_axes, units_of
 from skconvrelu.search.violators import Found, search_violators
 from skconvrelu.solvers import SolverError
 
@@ -152,9 +152,14 @@ def _first_units(program: ConvexProgram, gates: Array) -> Units:
     """The sampled gates as directions of a small balanced network, signs and outputs taken in turn."""
     sides = signed_axes(program.Y.shape[1])
     directions = sides[np.arange(len(gates)) % len(sides)]
+    return Units(gates, directions).scaled(_small_size(program))
+
+
+def _small_size(program: ConvexProgram) -> float:
+    """A norm whose unit changes the outputs by a small part of what the targets ask for."""
     rms = np.sqrt(program.weights @ np.square(program.X).sum(axis=1)) or 1.0
     reach = np.sqrt(program.loss_value(np.zeros_like(program.Y))) or 1.0
-    return Units(gates, directions).scaled(1e-4 * reach / rms)
+    return float(1e-4 * reach / rms)
 
 
 def _rounds_on_subsample(
@@ -175,7 +180,7 @@ def _rounds_on_subsample(
         found = _look(part, units, part.dual_point(units.outputs(part.X)), rng, n_jobs, tol)
         if not len(found.violators):
             break
-        units = units + _small(part, found.violators[: max(_ENTER, len(units))], units)
+        units = units + newcomers(part, found.violators[: max(_ENTER, len(units))], units)
     return units
 
 
@@ -193,12 +198,11 @@ def _look(
     return search_violators(program, dual, units, rng, n_starts=per_side, level=level, n_jobs=n_jobs)
 
 
-def _small(program: ConvexProgram, found: Units, units: Units) -> Units:
+def newcomers(program: ConvexProgram, found: Units, units: Units) -> Units:
     """New units at a weight that descent can grow or shrink: small beside the present ones."""
     if len(units):
         return found.scaled(1e-3 * float(np.median(units.norms())))
-    rms = np.sqrt(program.weights @ np.square(program.X).sum(axis=1)) or 1.0
-    return found.scaled(1e-4 * np.sqrt(program.loss_value(np.zeros_like(program.Y))) / rms)
+    return found.scaled(_small_size(program))
 
 
 class _Search:
@@ -256,11 +260,11 @@ class _Search:
                 result = self._close()
                 if result.converged or stalled >= _PATIENCE:
                     return result
-                units = Units(result.solution.coef, result.program.block_directions[result.solution.blocks])
+                units = units_of(result.program, result.solution)
                 found = _look(self.program, units, result.dual, self.rng, self.n_jobs, self.tol)
             entering = self.entering + found.violators
             self.entering = no_units(self.program)
-            units = units + _small(self.program, entering[: max(_ENTER, len(units))], units)
+            units = units + newcomers(self.program, entering[: max(_ENTER, len(units))], units)
         return self._close()
 
     def keep(self, units: Units) -> None:
@@ -298,7 +302,7 @@ class _Search:
     def _close(self) -> Refined:
         """Solve over sampled and found arrangements together, and look around until the recall is high or the budget ends."""
         program, gates, solution, dual = self._solve_everything()
-        units = Units(solution.coef, program.block_directions[solution.blocks])
+        units = units_of(program, solution)
         largest = float(program.prices(dual, level=program.beta, rtol=0.1 * self.tol)[1].max(initial=0.0))
         n_starts, rediscovered = 0, np.zeros(len(units), dtype=bool)
         proven, in_vain = None, 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu.program import ConvexProgram
+from skconvrelu.program import ConvexProgram, Solution
 
 Array = NDArray[np.float64]
 
@@ -81,6 +81,11 @@ class Units:
         coef = np.zeros((len(first), self.coef.shape[1]))
         np.add.at(coef, position[inverse.ravel()], self.coef)
         return Units(coef, self.directions[first[order]])
+
+
+def units_of(program: ConvexProgram, solution: Solution) -> Units:
+    """The hidden units of a solution."""
+    return Units(solution.coef, program.block_directions[solution.blocks])
 
 
 def no_units(program: ConvexProgram) -> Units:
