@@ -214,7 +214,8 @@ class Candidate:
     """What a solver hands over: points, no claims.
 
     ``multipliers`` (m, n) are nonnegative constraint multipliers of the blocks ``priced`` at the dual point; with them
-    the price of such a block is bounded by ``||X' D Lambda v + X'(2D - I) rho||`` without a projection.
+    the price of such a block is bounded by ``||X' D Lambda v + X'(2D - I) rho||`` without a projection. ``tight`` says
+    that they come from projections, so that these bounds are the prices themselves.
     """
 
     blocks: Index
@@ -224,6 +225,7 @@ class Candidate:
     converged: bool
     priced: Index = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
     multipliers: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    tight: bool = False
 
 
 @dataclass(frozen=True)
@@ -293,7 +295,10 @@ def price_bounds(program: ConvexProgram, candidate: Candidate, *, rtol: float) -
         signs = 2.0 * program.masks(candidate.priced) - 1.0
         moved = program.gradients(candidate.dual, candidate.priced) + (signs * candidate.multipliers) @ program.X
         upper[candidate.priced] = np.linalg.norm(moved, axis=1)
-    rest = np.flatnonzero(upper > program.beta * (1.0 + rtol))
+    rest = upper > program.beta * (1.0 + rtol)
+    if candidate.tight:
+        rest[candidate.priced] = False
+    rest = np.flatnonzero(rest)
     if len(rest):
         upper[rest] = np.minimum(upper[rest], program.prices(candidate.dual, rest, level=program.beta, rtol=rtol)[0])
     return upper

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from skconvrelu.program import Candidate, ConvexProgram, Solution, evaluate
 from skconvrelu.search.descent import descend
+from skconvrelu.search.pricing import SCHEDULE
 from skconvrelu.search.proof import prove
 from skconvrelu.search.pruning import rescale
 from skconvrelu.search.units import Units, no_units, signed_axes, units_of
@@ -34,6 +35,8 @@ MAX_ROUNDS = 40
 _STEPS = 300
 #: independent starts of a round for each output and sign: so many a dimension, at most so many for all; and of the last look
 _STARTS_PER_DIMENSION, _STARTS, _LAST_STARTS = 20, 800, 16_000
+#: violators found, as a share of the units, below which the next round has twice as many starts; and the most it may have
+_FEW, _MOST_EFFORT = 0.15, 16
 #: recall at which the last look is satisfied; and looks without a rediscovery after which further ones are in vain
 RECALL, _VAIN = 0.8, 3
 #: rows up to which exact pricing takes about a tenth of a second, for each rank; and cones after which it gives up
@@ -45,9 +48,9 @@ _ENTER = 100
 _STALLED, _PATIENCE = 0.1, 6
 #: relative gap of the first round's convex program
 _LOOSEST = 3e-3
-#: ... and the least one that is asked for: dual points, and with them prices, are accurate to the root of it only, so a violation
-#: may be too small to be worth anything at the accuracy of the round that met it
-_FINEST = 1e-9
+#: ... and the least one that is asked for, absolute and in units of tol squared: dual points, and with them prices, are accurate to
+#: the root of it only, so a violation may be too small to be worth anything at the accuracy of the round that met it
+_FINEST, _ROOT = 1e-9, 0.1
 #: accuracy below which new units go straight into the convex program: descent has nothing to add
 _LATE = 1e-3
 #: rows from which the first rounds see a subsample, and its size
@@ -184,16 +187,22 @@ def _rounds_on_subsample(
     return units
 
 
-def _starts_per_side(program: ConvexProgram) -> int:
+def _starts_per_side(program: ConvexProgram, effort: int = 1) -> int:
     sides = 2 * program.Y.shape[1]
-    return max(16, min(_STARTS_PER_DIMENSION * program.X.shape[1], _STARTS // sides))
+    return effort * max(16, min(_STARTS_PER_DIMENSION * program.X.shape[1], _STARTS // sides))
 
 
 def _look(
-    program: ConvexProgram, units: Units, dual: Array, rng: np.random.RandomState, n_jobs: int | None, tol: float
+    program: ConvexProgram,
+    units: Units,
+    dual: Array,
+    rng: np.random.RandomState,
+    n_jobs: int | None,
+    tol: float,
+    effort: int = 1,
 ) -> Found:
     """One round's search at the dual point that belongs to the units."""
-    per_side = _starts_per_side(program)
+    per_side = _starts_per_side(program, effort)
     level = program.beta * (1.0 + 0.1 * tol)
     return search_violators(program, dual, units, rng, n_starts=per_side, level=level, n_jobs=n_jobs)
 
@@ -223,8 +232,11 @@ class _Search:
         self.value = self.best.objective(program)
         self.scale = program.loss_value(np.zeros_like(program.Y))
         self.accuracy = _LOOSEST
+        self.finest = max(_FINEST, _ROOT * tol**2)
         self.objectives: list[float] = []
         self.notes: list[str] = []
+        self.effort = 1  # multiplies the starts of a round
+        self.polish_work = 0.0  # of the last round, in multiplications
         self.entering = no_units(program)  # units that exact pricing met above beta
         self.result: Refined | None = None
 
@@ -242,7 +254,7 @@ class _Search:
             except (np.linalg.LinAlgError, SolverError) as error:
                 self.notes.append(f"Round {number + 1} of the search stopped early ({error}).")
                 break
-            found = _look(self.program, units, dual, self.rng, self.n_jobs, self.tol)
+            found = self._look(units, dual)
             gap = self._relative(searched_bound(self.program, dual, found.largest))
             # never looser again: the noise of a loose dual point looks like violations
             self.accuracy = max(min(self.accuracy, 0.1 * gap), min(self.accuracy, 0.3 * self.tol))
@@ -255,17 +267,27 @@ class _Search:
             moved = before - self.value >= _STALLED * self.tol * self.value or gap < 0.9 * least
             stalled, least = (0 if moved else stalled + 1), min(gap, least)
             if not moved:
-                self.accuracy = max(0.1 * self.accuracy, _FINEST)
+                self.accuracy = max(0.1 * self.accuracy, self.finest)
             if gap <= self.tol or stalled >= _PATIENCE:
                 result = self._close()
                 if result.converged or stalled >= _PATIENCE:
                     return result
                 units = units_of(result.program, result.solution)
-                found = _look(self.program, units, result.dual, self.rng, self.n_jobs, self.tol)
+                found = self._look(units, result.dual)
             entering = self.entering + found.violators
             self.entering = no_units(self.program)
             units = units + newcomers(self.program, entering[: max(_ENTER, len(units))], units)
         return self._close()
+
+    def _look(self, units: Units, dual: Array) -> Found:
+        """Search for violators; harder from now on if there were few and the polish is the dearer part of a round."""
+        found = _look(self.program, units, dual, self.rng, self.n_jobs, self.tol, self.effort)
+        n, d = self.program.X.shape
+        # both products of each step in both kinds of starts, and elementwise work of the same order
+        work = 8 * found.n_starts * sum(SCHEDULE) * n * d
+        if len(found.violators) < _FEW * len(units) and work < self.polish_work:
+            self.effort = min(2 * self.effort, _MOST_EFFORT)
+        return found
 
     def keep(self, units: Units) -> None:
         """Remember units that are better than the best so far."""
@@ -289,6 +311,7 @@ class _Search:
         program = _own_program(self.program, units)
         start = Solution.unverified(program, np.arange(len(units)), units.coef)
         solution = self._solve(program, self.accuracy, start)
+        self.polish_work = float(solution.n_iter) * program.Y.size**3
         polished = Units(solution.coef, units.directions[solution.blocks])
         self.keep(polished)
         return polished, solution.dual

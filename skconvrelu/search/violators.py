@@ -155,21 +155,21 @@ def _independent_starts(X: Array, signed: Array, spread: Array, count: int, rng:
 
 
 def _neighbour_starts(coef: Array, spread: Array, count: int, rng: np.random.RandomState) -> Array:
-    """The present units, which climb over walls that lie in the way, points between two of them, and points beside one."""
+    """The present units, which climb over walls that lie in the way, points on lines through two of them, and points beside one."""
     if not len(coef):
         return coef
     own = coef / np.linalg.norm(coef, axis=1)[:, None]
     half = count // 2
     one, other = rng.randint(len(own), size=(2, half))
-    share = rng.uniform(size=(half, 1))
-    between = share * own[one] + (1.0 - share) * own[other]
+    share = rng.uniform(-0.5, 1.0, size=(half, 1))
+    mixed = np.where(share > 0.0, 1.0 - share, 1.0) * own[one] + share * own[other]
     centre = own[rng.randint(len(own), size=half)]
-    # steps of half the unit's own size, measured by the values on the samples
-    sizes = np.linalg.norm(np.linalg.solve(spread, centre.T), axis=0)
-    beside = centre + (0.5 * sizes / np.sqrt(own.shape[1]))[:, None] * (
+    # steps of a tenth to all of the unit's own size, measured by the values on the samples
+    sizes = np.linalg.norm(np.linalg.solve(spread, centre.T), axis=0) * 10.0 ** rng.uniform(-1.0, 0.0, size=half)
+    beside = centre + (sizes / np.sqrt(own.shape[1]))[:, None] * (
         rng.standard_normal((half, own.shape[1])) @ spread.T
     )
-    return np.vstack([own, between, beside])
+    return np.vstack([own, mixed, beside])
 
 
 def _distinct(U: Array, prices: Array, same: float = SAME) -> NDArray[np.intp]:

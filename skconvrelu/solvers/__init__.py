@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from skconvrelu.program import ConvexProgram, Index, Solution
-from skconvrelu.solvers import clarabel, mosek, working_set
+from skconvrelu.solvers import clarabel, mosek, warm, working_set
 from skconvrelu.solvers._errors import SolverError, SolverUnavailableError
 
 __all__ = [
@@ -98,7 +98,7 @@ def polish(
     SolverUnavailableError
         If a named backend is not installed or not licensed.
     """
-    return _solve_one(program, solver, tol, max_iter, start, scipy_solve=working_set.solve_all)
+    return _solve_one(program, solver, tol, max_iter, start, scipy_solve=warm.solve)
 
 
 def _solve_one(
@@ -112,9 +112,10 @@ def _solve_one(
     """One verified solution, and a warning where the scipy solver had to take over."""
     name = choose_solver(solver)
     with threadpool_limits(limits=1):
-        zero = _zero_network(program, name)
-        if zero is not None:
-            return zero, ""
+        if not _beats_zero(program, start):
+            zero = _zero_network(program, name)
+            if zero is not None:
+                return zero, ""
         if name == "scipy":
             return scipy_solve(program, tol=tol, max_iter=max_iter, start=start), ""
         try:
@@ -132,6 +133,15 @@ def _solve_one(
             start = solution
         rescued = scipy_solve(program, tol=tol, max_iter=max_iter, start=start)
         return rescued, f"The solver {name!r} {reason}; the scipy solver took over."
+
+
+def _beats_zero(program: ConvexProgram, start: Solution | None) -> bool:
+    """Whether a start is already better than the zero network, which then needs no test."""
+    if start is None or not len(start.blocks):
+        return False
+    F = program.outputs(start.blocks, start.coef)
+    zero = program.loss_value(np.zeros_like(F) + program.best_intercept(np.zeros_like(F)))
+    return program.loss_value(F + start.intercept) + program.penalty(start.coef) < (1.0 - 1e-9) * zero
 
 
 def _zero_network(program: ConvexProgram, solver: str) -> Solution | None:

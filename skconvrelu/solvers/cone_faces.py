@@ -1,0 +1,128 @@
+"""Exact projections on arrangement cones by active sets that are remembered from one projection to the next.
+
+A projection lies in the relative interior of a face ``{u : x_k'u = 0, k in S}``; when the vectors to be projected move little, so
+do the faces. This is what makes the semismooth Newton method cheap: a face with its tangent space is all it needs to know of a
+cone. The method is Lawson and Hanson's for ``min_{rho >= 0} ||v + A' rho||``, many cones at once, started from the last
+multipliers; it lowers the dual norm in every step, so it cannot cycle.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+#: violation, relative to the projected vector, at which a constraint counts as met
+_FEASIBLE = 1e-11
+#: a projection shorter than this share of the vector is zero
+_ZERO = 1e-10
+
+
+class ConeFaces:
+    """The cones ``{u : (2 D_j - I) X u >= 0}`` with the active set of the last projection on each.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+    masks : ndarray of shape (B, n)
+        The 0/1 diagonals of the patterns.
+    """
+
+    def __init__(self, X: Array, masks: Array) -> None:
+        self.lengths = np.linalg.norm(X, axis=1)
+        self.rows = np.flatnonzero(self.lengths > 0.0)
+        self.A = X[self.rows] / self.lengths[self.rows, None]
+        self.signs = 2.0 * masks[:, self.rows] - 1.0
+        B, d = len(masks), X.shape[1]
+        self._index = np.zeros((B, d), dtype=np.intp)  # slots of active rows
+        self._on = np.zeros((B, d), dtype=bool)
+        self._rho = np.zeros((B, d))
+
+    def project(self, V: Array, cones: Index) -> Array:
+        """Projections (len(cones), d) of the rows of ``V`` on the cones named; multipliers and active sets are kept."""
+        out = np.zeros_like(V)
+        sizes = np.sqrt(np.einsum("bi,bi->b", V, V))
+        open_ = np.flatnonzero(sizes > 0.0)
+        for _ in range(20 * V.shape[1] + 20):
+            if not len(open_):
+                break
+            own = cones[open_]
+            normals = self._normals(own)
+            settled = self._step(own, normals, V[open_])
+            settled_rows = open_[settled]
+            u = V[settled_rows] + np.einsum("bki,bk->bi", normals[settled], self._rho[own[settled]])
+            finished = self._add_worst(own[settled], u, sizes[settled_rows])
+            out[settled_rows] = u  # provisional for cones that gained a constraint
+            keep = np.ones(len(open_), dtype=bool)
+            keep[np.flatnonzero(settled)[finished]] = False
+            open_ = open_[keep]
+        length = np.sqrt(np.einsum("bi,bi->b", out, out))
+        out[(length <= _ZERO * sizes) | (self._on[cones].sum(axis=1) >= V.shape[1])] = 0.0
+        return out
+
+    def _normals(self, cones: Index) -> Array:
+        """Signed unit normals (b, d, d) of the active constraints, a slot each; zero in empty slots."""
+        index = self._index[cones]
+        return self.A[index] * (self.signs[cones[:, None], index] * self._on[cones])[:, :, None]
+
+    def _step(self, cones: Index, normals: Array, V: Array) -> NDArray[np.bool_]:
+        """Minimise over the multipliers of the active sets, or go until one becomes zero and drop it; True: minimised."""
+        on, old = self._on[cones], self._rho[cones]
+        gram = normals @ normals.transpose(0, 2, 1)
+        slots = np.arange(gram.shape[1])
+        gram[:, slots, slots] += np.where(on, 1e-14, 1.0)
+        new = -np.linalg.solve(gram, normals @ V[:, :, None])[:, :, 0]
+        negative = on & (new < 0.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            reach = np.where(negative, old / (old - new), np.inf)
+        step = np.minimum(reach.min(axis=1), 1.0)
+        drop = negative & (reach <= step[:, None] * (1.0 + 1e-12))
+        rho = np.maximum(old + step[:, None] * (new - old), 0.0)
+        rho[drop | ~on] = 0.0
+        self._rho[cones], self._on[cones] = rho, on & ~drop
+        settled: NDArray[np.bool_] = ~negative.any(axis=1)
+        return settled
+
+    def _add_worst(self, cones: Index, U: Array, sizes: Array) -> NDArray[np.bool_]:
+        """Activate the most violated constraint of each cone; True where there is none, and the projection is done."""
+        if not len(cones):
+            return np.zeros(0, dtype=bool)
+        slack = self.signs[cones] * (U @ self.A.T)
+        worst = slack.argmin(axis=1)
+        on = self._on[cones]
+        finished = slack[np.arange(len(cones)), worst] >= -_FEASIBLE * sizes
+        finished |= on.all(axis=1) | (np.sqrt(np.einsum("bi,bi->b", U, U)) <= _ZERO * sizes)
+        # an active constraint is violated by rounding only
+        finished |= ((self._index[cones] == worst[:, None]) & on).any(axis=1)
+        add = np.flatnonzero(~finished)
+        slot = (~on[add]).argmax(axis=1)
+        self._index[cones[add], slot] = worst[add]
+        self._on[cones[add], slot] = True
+        self._rho[cones[add], slot] = 0.0
+        return finished
+
+    def multipliers(self, cones: Index, n: int) -> Array:
+        """``rho >= 0`` (len(cones), n) of the last projections, per row of X itself: ``proj = v + X'(2D - I) rho``."""
+        rho = np.zeros((len(cones), n))
+        which, slot = np.nonzero(self._on[cones])
+        rows = self.rows[self._index[cones[which], slot]]
+        rho[which, rows] = self._rho[cones[which], slot] / self.lengths[rows]
+        return rho
+
+    def remembered(self) -> tuple[Index, NDArray[np.bool_], Array]:
+        """A copy of the active sets and their multipliers, for :meth:`restore`."""
+        return self._index.copy(), self._on.copy(), self._rho.copy()
+
+    def restore(self, memory: tuple[Index, NDArray[np.bool_], Array], factor: float = 1.0) -> None:
+        """Go back to remembered active sets; ``factor`` scales multipliers with the vectors to be projected next."""
+        self._index, self._on, self._rho = memory[0].copy(), memory[1].copy(), factor * memory[2]
+
+    def tangents(self, cones: Index) -> tuple[Array, NDArray[np.bool_]]:
+        """Orthonormal columns (len(cones), d, d) and which of them (len(cones), d) span the tangent space of the face."""
+        on = self._on[cones]
+        order = np.argsort(~on, axis=1, kind="stable")
+        normals = np.take_along_axis(self._normals(cones), order[:, :, None], axis=1)
+        Q = np.linalg.qr(normals.transpose(0, 2, 1), mode="complete")[0]
+        return Q, np.arange(on.shape[1])[None, :] >= on.sum(axis=1)[:, None]

@@ -1,0 +1,249 @@
+"""Proximal-point method with semismooth Newton steps: fast from a good start, exact in its zeros and kinks.
+
+Each outer step minimises the objective plus ``||u - u_k||^2 / (2 sigma)``. Its optimality condition in the outputs F alone is
+
+    F = sum_j D_j X prox_j(u_kj + sigma X' D_j Lambda(F) v_j) v_j' + b,      prox_j(z) = (1 - sigma beta / ||q||)_+ q,  q = Proj_{K_j}(z),
+
+a piecewise smooth system of n K equations. A block enters its Jacobian through the tangent space of the face its projection lies
+in; blocks at zero not at all. The matrix to factor is therefore of the size of the degrees of freedom of the solution (at most
+about n), whatever the number of blocks. Newton steps are globalised on the dual function of the subproblem, which is convex and
+differentiable (Li, Sun & Toh 2018, "A highly efficient semismooth Newton augmented Lagrangian method for solving Lasso problems").
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skconvrelu.program import Candidate, ConvexProgram, Index, Solution
+from skconvrelu.solvers.cone_faces import ConeFaces
+from skconvrelu.solvers.newton_system import BlockFits
+from skconvrelu.solvers.semismooth_system import SemismoothSystem
+
+Array = NDArray[np.float64]
+
+logger = logging.getLogger(__name__)
+
+#: first sigma beta, and the largest, in units of the median norm of the nonzero blocks
+_FIRST_SIGMA, _LAST_SIGMA = 30.0, 1e6
+#: sigma of the intercept relative to that of the blocks, in units of the mean square row of X: it is not to be held back
+_FREE = 100.0
+#: Newton steps of one outer step
+_INNER = 25
+#: share of the outer step's progress that may be lost by solving it inexactly
+_INEXACT = 0.3
+#: ... or, relative to the accuracy asked for, whatever was gained
+_FLOOR = 0.1
+#: outer steps without a better gap after which rounding must be what is left
+_PATIENCE = 6
+
+
+@dataclass(frozen=True)
+class _Point:
+    """Outputs ``F`` and what belongs to them in the present subproblem."""
+
+    F: Array  # (n, K), intercept included
+    dual: Array  # (n, K)
+    q: Array  # (B, d) projections, only where longer than sigma beta
+    lengths: Array  # (B,)
+    coef: Array  # (B, d)
+    c: Array  # intercept coordinates
+    residual: Array  # (n, K)
+    merit: float  # the dual function, to be minimised
+
+
+class ProximalNewton:
+    """One solve over all blocks of a program, from a start; ``run`` returns a :class:`Candidate`."""
+
+    def __init__(self, program: ConvexProgram, start: Solution) -> None:
+        self.program = program
+        blocks = np.arange(program.n_blocks)
+        masks = program.masks(blocks)
+        self.fits = BlockFits(program.X, masks, program.block_directions)
+        self.faces = ConeFaces(program.X, masks) if program.constrained else None
+        self.basis = program.intercept_basis
+        self.coef = np.zeros((program.n_blocks, program.X.shape[1]))
+        self.coef[start.blocks] = start.coef
+        self.c = self.basis.T @ start.intercept
+        self.sigma = _FIRST_SIGMA * self._median_size(self.coef) / program.beta
+        self.ceiling = np.inf  # of sigma, once a subproblem was too hard
+        self.free = _FREE * float(program.weights @ np.square(program.X).sum(axis=1))
+        self.n_iter = 0
+
+    def run(self, *, tol: float, max_iter: int) -> Candidate:
+        """Outer steps until the gap of the iterate is below ``tol`` times its objective, or nothing improves any more."""
+        program = self.program
+        F = self.fits.outputs(self.coef) + self.basis @ self.c
+        value = program.loss_value(F) + program.penalty(self.coef)
+        best: Candidate | None = None
+        best_gap, in_vain = np.inf, 0
+        while True:
+            point, primal, n_inner, solved = self._subproblem(F, value, tol, max_iter - self.n_iter)
+            if solved or primal < value:
+                F, self.coef, self.c = point.F, point.coef, point.c
+                value = self._objective(point)
+            candidate, gap = self._candidate(point, tol)
+            logger.debug(
+                "sigma %.1e, %d Newton steps, objective %.10g, gap %.2e, %d blocks",
+                self.sigma, n_inner, value, gap, len(candidate.blocks),
+            )  # fmt: skip
+            in_vain = 0 if gap < 0.9 * best_gap else in_vain + 1
+            if gap < best_gap:
+                best, best_gap = candidate, gap
+            if candidate.converged or self.n_iter >= max_iter or in_vain >= _PATIENCE:
+                assert best is not None
+                return best
+            self._adapt(n_inner, solved)
+
+    def _adapt(self, n_inner: int, solved: bool) -> None:
+        """A larger sigma where the subproblems are easy; a smaller one, for some time, where they are not solved."""
+        if not solved:
+            self.ceiling = 0.2 * self.sigma
+        elif n_inner <= 2:
+            self.ceiling *= 2.0
+        factor = 10.0 if n_inner <= 3 else 5.0 if n_inner <= 6 else 2.0
+        largest = _LAST_SIGMA * self._median_size(self.coef) / self.program.beta
+        sigma = min(factor * self.sigma, largest, self.ceiling)
+        if self.faces is not None:
+            self.faces.restore(self.faces.remembered(), sigma / self.sigma)
+        self.sigma = sigma
+
+    @staticmethod
+    def _median_size(coef: Array) -> float:
+        sizes = np.sqrt(np.einsum("bi,bi->b", coef, coef))
+        return float(np.median(sizes[sizes > 0.0])) if (sizes > 0.0).any() else 1.0
+
+    # one subproblem
+
+    def _subproblem(self, F: Array, value: float, tol: float, max_steps: int) -> tuple[_Point, float, int, bool]:
+        """Newton steps until the subproblem's own gap is a small part of what it gained."""
+        point = self._at(F)
+        for step in range(_INNER + 1):
+            primal, gap = self._inner_gap(point)
+            solved = step > 0 and gap <= max(_INEXACT * (value - primal), _FLOOR * tol * value, 1e-15 * abs(point.merit))
+            if solved or step == min(_INNER, max_steps):
+                break
+            moved = self._newton_step(point)
+            self.n_iter += 1
+            if moved is None:
+                solved = True  # at the accuracy of floating point
+                break
+            point = moved
+        return point, primal, step, solved
+
+    def _at(self, F: Array) -> _Point:
+        program, sigma, level = self.program, self.sigma, self.sigma * self.program.beta
+        dual = -program.weights[:, None] * program.loss.gradient(F, program.Y)
+        z = self.coef + sigma * self.fits.adjoint(dual)
+        lengths = np.sqrt(np.einsum("bi,bi->b", z, z))
+        q = np.zeros_like(z)
+        long = np.flatnonzero(lengths > level)  # a projection is never longer than the vector
+        q[long] = z[long] if self.faces is None else self.faces.project(z[long], long)
+        lengths = np.sqrt(np.einsum("bi,bi->b", q, q))
+        shrink = np.maximum(1.0 - level / np.where(lengths > 0.0, lengths, 1.0), 0.0)
+        coef = q * np.where(lengths > 0.0, shrink, 0.0)[:, None]
+        c = self.c + sigma * self.free * (self.basis.T @ dual.sum(axis=0))
+        fitted = self.fits.outputs(coef) + self.basis @ c
+        conjugate = -float(np.einsum("nk,nk->", dual, F)) - program.loss_value(F)
+        merit = conjugate + float(np.square(coef).sum() + np.square(c).sum() / self.free) / (2.0 * sigma)
+        return _Point(F, dual, q, lengths, coef, c, F - fitted, merit)
+
+    def _objective(self, point: _Point) -> float:
+        program = self.program
+        return program.loss_value(point.F - point.residual) + program.penalty(point.coef)
+
+    def _inner_gap(self, point: _Point) -> tuple[float, float]:
+        """The subproblem's value at the point's blocks, and its distance to the dual function."""
+        moved = np.square(point.coef - self.coef).sum() + np.square(point.c - self.c).sum() / self.free
+        origin = np.square(self.coef).sum() + np.square(self.c).sum() / self.free
+        primal = self._objective(point) + float(moved) / (2.0 * self.sigma)
+        return primal, primal + point.merit - float(origin) / (2.0 * self.sigma)
+
+    def _newton_step(self, point: _Point) -> _Point | None:
+        """One semismooth Newton step with backtracking on the dual function; None when it cannot be lowered."""
+        dF, slope = self._direction(point)
+        memory = None if self.faces is None else self.faces.remembered()
+        step = 1.0
+        size = float(np.abs(point.residual).max())
+        for _ in range(30):
+            trial = self._at(point.F + step * dF)
+            if trial.merit <= point.merit + 1e-4 * step * slope:
+                return trial
+            change = trial.merit - point.merit
+            if abs(change) <= 1e-13 * abs(point.merit) and np.abs(trial.residual).max() < 0.9 * size:
+                return trial  # the merit has no digits left, the residual has
+            step *= float(np.clip(-0.5 * slope * step / (change - slope * step), 0.1, 0.5))
+            if self.faces is not None and memory is not None:
+                self.faces.restore(memory)
+        return None
+
+    def _direction(self, point: _Point) -> tuple[Array, float]:
+        """Newton direction in F, and the slope of the merit along it.
+
+        With the curvature ``S S'`` of the loss and ``Q = sigma B M B'``, M the derivative of the projections and shrinkages:
+        ``dF = -(I + Q S S')^-1 R``.
+        """
+        program = self.program
+        root = np.sqrt(program.weights)[:, None, None] * program.loss.curvature_root(point.F, program.Y)
+        border = np.sqrt(self.sigma * self.free) * self.basis
+        system = SemismoothSystem(self.fits, *self._derivative_factor(point), border, root)
+        rhs = np.einsum("nkl,nk->nl", root, point.residual)
+        x = system.solve(rhs)
+        dF = system.derivative(np.einsum("nkl,nl->nk", root, x)) - point.residual
+        return dF, -float(np.einsum("nl,nl->", rhs, x))
+
+    def _derivative_factor(self, point: _Point) -> tuple[Array, Index]:
+        """Rows ``l`` (p, d) with the block each belongs to: ``sigma`` times the derivative of prox_j is the sum of their l l'.
+
+        On its face a prox shrinks by ``1 - kappa`` across the projection and not at all along it.
+        """
+        level = self.sigma * self.program.beta
+        active = np.flatnonzero(point.lengths > level)
+        keep = np.sqrt(1.0 - level / point.lengths[active])
+        along = point.q[active] / point.lengths[active, None]
+        if self.faces is None:
+            Q, spans = np.broadcast_to(np.eye(along.shape[1]), (len(active), *(along.shape[1],) * 2)), None
+        else:
+            Q, spans = self.faces.tangents(active)
+        coordinates = np.einsum("bik,bi->bk", Q, along)
+        L = keep[:, None, None] * Q + ((1.0 - keep)[:, None] * along)[:, :, None] * coordinates[:, None, :]
+        L = np.sqrt(self.sigma) * L.transpose(0, 2, 1)
+        if spans is None:
+            return np.ascontiguousarray(L.reshape(-1, L.shape[2])), np.repeat(active, L.shape[1])
+        return L[spans], np.repeat(active, spans.sum(axis=1))
+
+    # what is handed over
+
+    def _candidate(self, point: _Point, tol: float) -> tuple[Candidate, float]:
+        """The point with multipliers that prove its dual bound, and its relative gap."""
+        program = self.program
+        fitted = point.F - point.residual - self.basis @ point.c
+        objective = program.loss_value(fitted + program.best_intercept(fitted)) + program.penalty(point.coef)
+        dual = program.dual_point(point.F - self.basis @ point.c)
+        V = self.fits.adjoint(dual)
+        prices = np.sqrt(np.einsum("bi,bi->b", V, V))
+        dear = np.flatnonzero(prices > program.beta)
+        rho = np.zeros((len(dear), len(program.X)))
+        if self.faces is not None and len(dear):
+            memory = self.faces.remembered()
+            self.faces.restore(memory, 1.0 / self.sigma)
+            self.faces.project(V[dear], dear)
+            rho = self.faces.multipliers(dear, len(program.X))
+            self.faces.restore(memory)
+            signs = 2.0 * self.fits.masks[dear] - 1.0
+            moved = V[dear] + (signs * rho) @ program.X
+            prices[dear] = np.sqrt(np.einsum("bi,bi->b", moved, moved))
+        worst = prices.max(initial=0.0)
+        bound = program.dual_value(dual * min(1.0, program.beta / worst) if worst > 0.0 else dual)
+        gap = (objective - bound) / max(objective, 1e-300)
+        blocks = np.flatnonzero(point.coef.any(axis=1))
+        return (
+            Candidate(
+                blocks=blocks, coef=point.coef[blocks], dual=dual, n_iter=self.n_iter, converged=gap <= tol,
+                priced=dear, multipliers=rho, tight=True,
+            ),
+            gap,
+        )  # fmt: skip
