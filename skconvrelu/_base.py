@@ -21,7 +21,6 @@ from skconvrelu._training import (
     Options,
     Problem,
     Trained,
-    as_start,
     auto_beta,
     sampled_only,
     searched,
@@ -32,7 +31,7 @@ from skconvrelu.certificate import Certificate
 from skconvrelu.losses import Loss
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.program import Solution
-from skconvrelu.search.refine import blocks_of
+from skconvrelu.search.blocks import as_start, blocks_of
 from skconvrelu.search.units import Units
 
 Array = NDArray[np.float64]

@@ -241,20 +241,6 @@ def _more_evidence(
     return sharper, found.violators
 
 
-def as_start(program: ConvexProgram, units: Units, patterns: NDArray[np.bool_]) -> Solution | None:
-    """Units of given patterns as a starting point of a program; those whose pattern is not among its own are left out."""
-    P = len(program.patterns)
-    keys = {pattern.tobytes(): p for p, pattern in enumerate(program.patterns)}
-    sides = {direction.tobytes(): a for a, direction in enumerate(program.block_directions[::P])}
-    blocks, kept = [], []
-    for j, pattern in enumerate(patterns):
-        p, a = keys.get(pattern.tobytes()), sides.get(units.directions[j].tobytes())
-        if p is not None and a is not None:
-            blocks.append(a * P + p)
-            kept.append(j)
-    return Solution.unverified(program, np.array(blocks), units.coef[kept]) if kept else None
-
-
 def auto_beta(program: ConvexProgram) -> float:
     """``AUTO_FRACTION`` of the smallest beta with the zero network as optimum, over all arrangements as searched.
 

@@ -295,10 +295,10 @@ def price_bounds(program: ConvexProgram, candidate: Candidate, *, rtol: float) -
         signs = 2.0 * program.masks(candidate.priced) - 1.0
         moved = program.gradients(candidate.dual, candidate.priced) + (signs * candidate.multipliers) @ program.X
         upper[candidate.priced] = np.linalg.norm(moved, axis=1)
-    rest = upper > program.beta * (1.0 + rtol)
-    if candidate.tight:
-        rest[candidate.priced] = False
-    rest = np.flatnonzero(rest)
+    unclear = upper > program.beta * (1.0 + rtol)
+    if candidate.tight and program.constrained:
+        unclear[candidate.priced] = False
+    rest = np.flatnonzero(unclear)
     if len(rest):
         upper[rest] = np.minimum(upper[rest], program.prices(candidate.dual, rest, level=program.beta, rtol=rtol)[0])
     return upper

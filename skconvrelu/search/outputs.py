@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from skconvrelu.program import Candidate, ConvexProgram, evaluate
-from skconvrelu.search.refine import Polish, Refined, blocks_of, joined_gates, refine
+from skconvrelu.search.blocks import blocks_of, joined_gates
+from skconvrelu.search.refine import Polish, Refined, refine
 from skconvrelu.search.units import Units, signed_axes
 from skconvrelu.solvers import independent_outputs
 

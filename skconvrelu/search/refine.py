@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skconvrelu.program import Candidate, ConvexProgram, Solution, evaluate
+from skconvrelu.search.blocks import blocks_of, joined_gates, own_program
 from skconvrelu.search.descent import descend
 from skconvrelu.search.pricing import SCHEDULE
 from skconvrelu.search.proof import prove
@@ -308,7 +309,7 @@ class _Search:
         units = units.merged(self.program.X)
         if not len(units) or len(units) * len(self.program.X) > _POLISHABLE:
             return units, self.program.dual_point(units.outputs(self.program.X))
-        program = _own_program(self.program, units)
+        program = own_program(self.program, units)
         start = Solution.unverified(program, np.arange(len(units)), units.coef)
         solution = self._solve(program, self.accuracy, start)
         self.polish_work = float(solution.n_iter) * program.Y.size**3
@@ -416,32 +417,3 @@ class _Search:
                 return evaluate(program, candidate, solver=local.solver, rtol=0.1 * self.tol), local.dual
             order = np.argsort(-upper[entering], kind="stable")[: max(_ENTER, len(working))]
             working = np.sort(np.concatenate([working, entering[order]]))
-
-
-def _own_program(program: ConvexProgram, units: Units) -> ConvexProgram:
-    """The program with exactly one block for each unit: its pattern and direction."""
-    return replace(
-        program,
-        patterns=units.patterns(program.X),
-        block_patterns=np.arange(len(units)),
-        block_directions=units.directions,
-    )
-
-
-def joined_gates(gates: Array, patterns: Mask, more_gates: Array, more_patterns: Mask) -> tuple[Array, Mask]:
-    """Gates (P, d) and patterns (P, n) with further ones added, one for each distinct pattern, in order."""
-    every = np.vstack([patterns, more_patterns])
-    _, first = np.unique(np.packbits(every, axis=1), axis=0, return_index=True)
-    keep = np.sort(first)
-    return np.vstack([gates, more_gates])[keep], np.ascontiguousarray(every[keep])
-
-
-def blocks_of(program: ConvexProgram, patterns: Mask, directions: Array) -> NDArray[np.intp]:
-    """Blocks, of a program over patterns, that have these patterns and directions."""
-    P = len(program.patterns)
-    keys = {row.tobytes(): p for p, row in enumerate(program.patterns)}
-    sides = {(side + 0.0).tobytes(): s for s, side in enumerate(program.block_directions[::P])}
-    return np.array(
-        [sides[v.tobytes()] * P + keys[row.tobytes()] for row, v in zip(patterns, directions + 0.0, strict=True)],
-        dtype=np.intp,
-    )

@@ -166,9 +166,7 @@ def _neighbour_starts(coef: Array, spread: Array, count: int, rng: np.random.Ran
     centre = own[rng.randint(len(own), size=half)]
     # steps of a tenth to all of the unit's own size, measured by the values on the samples
     sizes = np.linalg.norm(np.linalg.solve(spread, centre.T), axis=0) * 10.0 ** rng.uniform(-1.0, 0.0, size=half)
-    beside = centre + (sizes / np.sqrt(own.shape[1]))[:, None] * (
-        rng.standard_normal((half, own.shape[1])) @ spread.T
-    )
+    beside = centre + (sizes / np.sqrt(own.shape[1]))[:, None] * (rng.standard_normal((half, own.shape[1])) @ spread.T)
     return np.vstack([own, mixed, beside])
 
 

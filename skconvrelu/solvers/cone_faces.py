@@ -82,8 +82,7 @@ class ConeFaces:
         rho = np.maximum(old + step[:, None] * (new - old), 0.0)
         rho[drop | ~on] = 0.0
         self._rho[cones], self._on[cones] = rho, on & ~drop
-        settled: NDArray[np.bool_] = ~negative.any(axis=1)
-        return settled
+        return np.logical_not(np.any(negative, axis=1))
 
     def _add_worst(self, cones: Index, U: Array, sizes: Array) -> NDArray[np.bool_]:
         """Activate the most violated constraint of each cone; True where there is none, and the projection is done."""
@@ -92,7 +91,7 @@ class ConeFaces:
         slack = self.signs[cones] * (U @ self.A.T)
         worst = slack.argmin(axis=1)
         on = self._on[cones]
-        finished = slack[np.arange(len(cones)), worst] >= -_FEASIBLE * sizes
+        finished = np.take_along_axis(slack, worst[:, None], axis=1)[:, 0] >= -_FEASIBLE * sizes
         finished |= on.all(axis=1) | (np.sqrt(np.einsum("bi,bi->b", U, U)) <= _ZERO * sizes)
         # an active constraint is violated by rounding only
         finished |= ((self._index[cones] == worst[:, None]) & on).any(axis=1)

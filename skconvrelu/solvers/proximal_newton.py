@@ -123,13 +123,15 @@ class ProximalNewton:
         point = self._at(F)
         for step in range(_INNER + 1):
             primal, gap = self._inner_gap(point)
-            solved = step > 0 and gap <= max(_INEXACT * (value - primal), _FLOOR * tol * value, 1e-15 * abs(point.merit))
+            solved = step > 0 and gap <= max(
+                _INEXACT * (value - primal), _FLOOR * tol * value, 1e-15 * abs(point.merit)
+            )
             if solved or step == min(_INNER, max_steps):
                 break
             moved = self._newton_step(point)
             self.n_iter += 1
-            if moved is None:
-                solved = True  # at the accuracy of floating point
+            if moved is None:  # at the accuracy of floating point
+                solved = primal <= value
                 break
             point = moved
         return point, primal, step, solved

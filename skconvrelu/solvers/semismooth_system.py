@@ -40,10 +40,7 @@ class SemismoothSystem:
     def solve(self, r: Array) -> Array:
         """``x`` (n, l) for ``r`` (n, l)."""
         p, N = len(self.L) + self.border.shape[1], r.size
-        if p < N:
-            matrix = self._gram()
-        else:
-            matrix = self._outputs_gram()
+        matrix = self._gram() if p < N else self._outputs_gram()
         matrix[np.diag_indices_from(matrix)] += 1.0
         factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
         if p >= N:
@@ -85,7 +82,9 @@ class SemismoothSystem:
         for first in range(0, n, step):
             samples = slice(first, first + step)
             border = self._border_rows[:, samples]
-            rows = np.vstack([self._rows(slice(None), samples), border.reshape(len(border), border.shape[1] * border.shape[2])])
+            rows = np.vstack(
+                [self._rows(slice(None), samples), border.reshape(len(border), border.shape[1] * border.shape[2])]
+            )
             matrix += rows @ rows.T
         return matrix
 
