@@ -19,6 +19,21 @@ Index = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
 
+#: share of the typical loss over which kinks are rounded to take gradients at them
+_ROUNDED = 1e-2
+
+
+def _balancing_shift(A: Array, loss: Loss, Y: Array, weights: Array) -> Array:
+    """The shift (K,) after which the projection of ``A`` on the dual domain has weighted sum zero: bisection on a monotone sum."""
+    reach = 2.0 * np.abs(A).max(axis=0) + 1.0
+    low, high = -reach, reach
+    for _ in range(200):
+        middle = 0.5 * (low + high)
+        above = weights @ loss.project_dual(A + middle, Y) > 0.0
+        low, high = np.where(above, low, middle), np.where(above, middle, high)
+    return 0.5 * (low + high)
+
+
 @dataclass(frozen=True)
 class ConvexProgram:
     """``min sum_i w_i l(f_i, y_i) + beta sum_j ||u_j||`` with ``f = sum_j D_j X u_j v_j' + b`` and ``u_j`` in its cone.
@@ -118,11 +133,14 @@ class ConvexProgram:
         return float(self.beta * np.linalg.norm(coef, axis=1).sum())
 
     def best_intercept(self, F: Array) -> Array:
-        """The output intercept (K,) that minimises the loss for outputs ``F``: Newton on the gradient, to rounding."""
+        """The output intercept (K,) that minimises the loss for outputs ``F``: a formula, or Newton on the gradient to rounding."""
         basis = self.intercept_basis
         c = np.zeros(basis.shape[1])
         if not len(c):
             return np.zeros(self.Y.shape[1])
+        constant = self.loss.best_constant(F, self.Y, self.weights)
+        if constant is not None:
+            return constant
 
         def look(c: Array) -> tuple[float, Array, float, float]:
             terms = self.weights[:, None] * self.loss.gradient(F + basis @ c, self.Y)
@@ -150,14 +168,31 @@ class ConvexProgram:
                 lift = max(10.0 * lift, 1e-8)
         return basis @ c
 
+    def smoothed(self, share: float) -> ConvexProgram:
+        """The program with a smooth loss in place of a piecewise linear one; kinks are rounded over ``share`` of its typical size."""
+        if self.loss.smooth:
+            return self
+        zero = np.zeros_like(self.Y)
+        typical = self.loss_value(zero + self.best_intercept(zero)) or 1.0
+        return replace(self, loss=self.loss.smoothed(share * typical))
+
     def dual_point(self, F: Array) -> Array:
-        """``lambda_i = -w_i l'(f_i, y_i)`` (n, K) at outputs ``F`` with the best intercept added, so that its sum vanishes."""
-        return -self.weights[:, None] * self.loss.gradient(F + self.best_intercept(F), self.Y)
+        """``lambda_i = -w_i l'(f_i, y_i)`` (n, K) at outputs ``F`` with the best intercept added, so that its sum vanishes.
+
+        Where the loss has kinks, gradients of a slightly smoothed one: they lie in its dual domain, and their sum vanishes too.
+        """
+        smooth = self.smoothed(_ROUNDED)
+        return -self.weights[:, None] * smooth.loss.gradient(F + smooth.best_intercept(F), self.Y)
 
     def balanced_dual(self, dual: Array) -> Array:
         """The nearest kind of dual point a certificate can use: moved into the dual domain, its sum made to vanish exactly."""
         A = self.loss.project_dual(-dual / self.weights[:, None], self.Y)
-        return self.dual_point(self.loss.outputs_at(A, self.Y))
+        if self.loss.smooth:
+            return self.dual_point(self.loss.outputs_at(A, self.Y))
+        if self.intercept_basis.shape[1]:
+            A = A + _balancing_shift(A, self.loss, self.Y, self.weights)
+            A = self.loss.project_dual(A, self.Y)
+        return -self.weights[:, None] * A
 
     def dual_value(self, dual: Array) -> float:
         """Dual objective ``-sum_i w_i l*(-lambda_i / w_i)``; a lower bound of the optimum when ``dual`` is feasible."""

@@ -2,10 +2,23 @@
 
 import numpy as np
 
-from skconvrelu.losses import BinaryLogLoss, MultinomialLogLoss, SquaredError
+from skconvrelu.losses import (
+    AbsoluteError,
+    BinaryLogLoss,
+    Hinge,
+    Huber,
+    MultinomialLogLoss,
+    Poisson,
+    Quantile,
+    SquaredError,
+    SquaredErrorOnCodes,
+    SquaredHinge,
+)
 from skconvrelu.program import ConvexProgram
 
-KINDS = ("squared_error", "squared_error-3", "log_loss", "log_loss-3")
+SMOOTH = ("squared_error", "squared_error-3", "log_loss", "log_loss-3", "huber", "poisson", "squared_hinge", "codes-3")
+PIECEWISE = ("absolute_error", "quantile", "hinge", "quantile-3")
+KINDS = (*SMOOTH, *PIECEWISE)
 
 
 def make_program(
@@ -25,8 +38,20 @@ def make_program(
         loss, Y = SquaredError(), rng.standard_normal((n, 3))
     elif kind == "log_loss":
         loss, Y = BinaryLogLoss(), np.where(np.arange(n) % 3 == 0, 1.0, -1.0)[:, None]
-    else:
+    elif kind == "log_loss-3":
         loss, Y = MultinomialLogLoss(), np.eye(3)[rng.permutation(np.arange(n) % 3)]
+    elif kind == "huber":
+        loss, Y = Huber(0.7), rng.standard_normal((n, 1)) + 0.3
+    elif kind == "poisson":
+        loss, Y = Poisson(), rng.poisson(2.0, (n, 1)).astype(float)
+    elif kind == "absolute_error":
+        loss, Y = AbsoluteError(), rng.standard_normal((n, 1))
+    elif kind in ("quantile", "quantile-3"):
+        loss, Y = Quantile(0.8), rng.standard_normal((n, 3 if kind.endswith("3") else 1))
+    else:
+        loss = {"hinge": Hinge, "squared_hinge": SquaredHinge, "codes-3": SquaredErrorOnCodes}[kind]()
+        Y = np.where(rng.permutation(np.arange(n) % 3)[:, None] == np.arange(3), 1.0, -1.0)
+        Y = Y if kind.endswith("3") else Y[:, :1]
     program = ConvexProgram.over_patterns(
         X, Y, weights / weights.sum(), patterns, loss, 1.0, constrained=constrained, fit_intercept=fit_intercept
     )

@@ -55,3 +55,22 @@ def test_column_products_in_chunks(chunk, monkeypatch):
     X, q = rng.standard_normal((11, 4)), rng.random((3, 11))
     expected = np.stack([X.T @ np.diag(row) @ X for row in q])
     np.testing.assert_allclose(_products.ColumnProducts(X)(q), expected, rtol=1e-12)
+
+
+def test_split_solutions_stay_accurate_where_the_curvature_is_huge():
+    """Against the augmented system in the unknowns (x, c, q), whose matrix holds the reciprocal curvature."""
+    rng = np.random.default_rng(2)
+    n, d, B = 12, 4, 5
+    fits = BlockFits(rng.standard_normal((n, d)), (rng.random((B, n)) < 0.5).astype(float), rng.standard_normal((B, 1)))
+    half = rng.standard_normal((B, d, d))
+    H = half @ half.transpose(0, 2, 1) + 0.1 * np.eye(d)
+    curvature, basis = 10.0 ** rng.uniform(-3, 13, n), np.ones((1, 1))
+    system = NewtonSystem(fits, basis, constant_curvature=False, unbounded_curvature=True)
+    system.factor(H, np.sqrt(curvature)[:, None, None])
+    rhs, rhs_intercept, shift = rng.standard_normal((B, d)), rng.standard_normal(1), rng.standard_normal((n, 1))
+    x, c, q = system.solve_split(rhs, rhs_intercept, shift)
+    Z = np.hstack([fits.masks[j][:, None] * fits.X * fits.directions[j] for j in range(B)] + [np.ones((n, 1))])
+    blocks = dense_system(BlockFits(np.zeros((1, d)), np.zeros((B, 1)), fits.directions), H, np.zeros((1, 1, 1)), basis)
+    augmented = np.block([[blocks, Z.T], [Z, -np.diag(1.0 / curvature)]])
+    expected = np.linalg.solve(augmented, np.r_[rhs.ravel(), rhs_intercept, shift.ravel()])
+    np.testing.assert_allclose(np.r_[x.ravel(), c, q.ravel()], expected, rtol=1e-8, atol=1e-8)

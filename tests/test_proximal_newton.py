@@ -4,7 +4,7 @@ import logging
 
 import numpy as np
 import pytest
-from problems import KINDS, make_program
+from problems import SMOOTH, make_program
 from test_cones import exact_norms, problem
 
 from skconvrelu.program import Solution, evaluate
@@ -27,7 +27,7 @@ def rough_start(program, seed=0):
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("constrained", [True, False])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SMOOTH)
 def test_reaches_the_optimum_of_the_interior_point(kind, constrained, fit_intercept):
     program = make_program(kind, constrained=constrained, fit_intercept=fit_intercept)
     reference = working_set.solve_all(program, tol=1e-10, max_iter=500)
@@ -39,7 +39,7 @@ def test_reaches_the_optimum_of_the_interior_point(kind, constrained, fit_interc
     assert found.cone_violation <= 1e-10
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SMOOTH)
 def test_its_multipliers_are_the_prices(kind):
     """The bound it claims is the one that independent projections give."""
     program = make_program(kind)

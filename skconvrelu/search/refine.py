@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 #: rounds that refine=True may take
 MAX_ROUNDS = 40
+#: share of the typical loss over which descent and pruning round the kinks of a piecewise linear one
+_ROUNDED = 0.05
 #: L-BFGS steps of a round
 _STEPS = 300
 #: independent starts of a round for each output and sign: so many a dimension, at most so many for all; and of the last look
@@ -111,6 +113,17 @@ def searched_bound(program: ConvexProgram, dual: Array, largest: float) -> float
     return program.dual_value(dual * min(1.0, program.beta / largest) if largest > 0.0 else dual)
 
 
+def tolerable_price(program: ConvexProgram, dual: Array, target: float) -> float:
+    """The largest price, at least beta, that still leaves a lower bound of ``target``."""
+    low, high = program.beta, 2.0 * program.beta
+    if searched_bound(program, dual, high) >= target:
+        return high
+    for _ in range(50):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if searched_bound(program, dual, middle) >= target else (low, middle)
+    return low
+
+
 def refine(
     program: ConvexProgram,
     gates: Array,
@@ -180,7 +193,8 @@ def _rounds_on_subsample(
         patterns=program.patterns[:, rows],
     )
     for _ in range(4):
-        units = rescale(part, descend(part, units, steps=_STEPS, dtype=np.float32))
+        smooth = part.smoothed(_ROUNDED)
+        units = rescale(smooth, descend(smooth, units, steps=_STEPS, dtype=np.float32))
         found = _look(part, units, part.dual_point(units.outputs(part.X)), rng, n_jobs, tol)
         if not len(found.violators):
             break
@@ -228,6 +242,7 @@ class _Search:
         n_jobs: int | None,
     ) -> None:
         self.program, self.gates, self.polish = program, gates, polish
+        self.smooth = program.smoothed(_ROUNDED)  # for the steps that need gradients
         self.tol, self.rng, self.n_jobs = tol, rng, n_jobs
         self.best = no_units(program)
         self.value = self.best.objective(program)
@@ -248,8 +263,8 @@ class _Search:
             before = self.value
             try:
                 if self.accuracy >= _LATE:
-                    units = descend(self.program, units, steps=_STEPS)
-                units = rescale(self.program, units)
+                    units = descend(self.smooth, units, steps=_STEPS)
+                units = rescale(self.smooth, units)
                 self.keep(units)
                 units, dual = self._polish_units(units)
             except (np.linalg.LinAlgError, SolverError) as error:
@@ -331,7 +346,7 @@ class _Search:
         n_starts, rediscovered = 0, np.zeros(len(units), dtype=bool)
         proven, in_vain = None, 0
         if len(program.X) <= _PROVABLE.get(program.X.shape[1], 0):
-            level = program.beta * (1.0 + 0.1 * self.tol)
+            level = tolerable_price(program, dual, solution.objective * (1.0 - self.tol))
             proven = prove(program, dual, units, level=level, max_nodes=_MAX_CONES)
             self.entering = proven.violators
         while True:

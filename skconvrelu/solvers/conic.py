@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu.losses import BinaryLogLoss, MultinomialLogLoss, SquaredError
+from skconvrelu.losses import SquaredError
 from skconvrelu.program import Candidate, ConvexProgram
+from skconvrelu.solvers.conic_losses import conic_loss
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int32]
@@ -75,7 +76,7 @@ class ConicForm:
         return len(self.cost)
 
 
-class _Builder:
+class Builder:
     """Collects rows and cones block by block."""
 
     def __init__(self) -> None:
@@ -158,7 +159,7 @@ def conic_form(program: ConvexProgram, side: str | None = None) -> ConicForm:
 def _primal_form(program: ConvexProgram) -> ConicForm:
     n, d = program.X.shape
     K, B = program.Y.shape[1], program.n_blocks
-    build = _Builder()
+    build = Builder()
     u = build.variables(B * d).reshape(B, d)
     t = build.variables(B, program.beta)
     f = build.variables(n * K).reshape(n, K)
@@ -176,7 +177,7 @@ def _primal_form(program: ConvexProgram) -> ConicForm:
     norms = build.cone("quadratic", d + 1, np.zeros((B, d + 1)))
     build.in_cones(norms[:, 0], t, 1.0)
     build.in_cones(norms[:, 1:], u, 1.0)
-    offset = _LOSSES[type(program.loss)](program, build, f)
+    offset = conic_loss(program, build, f)
 
     def read(solution: ConicSolution) -> Candidate:
         # stationarity in f: the multiplier of the row that defines f is w l'(f), that is -lambda
@@ -186,7 +187,7 @@ def _primal_form(program: ConvexProgram) -> ConicForm:
     return build.finish(offset, read)
 
 
-def _cone_constraints(program: ConvexProgram, build: _Builder, u: NDArray[np.intp]) -> NDArray[np.intp]:
+def _cone_constraints(program: ConvexProgram, build: Builder, u: NDArray[np.intp]) -> NDArray[np.intp]:
     """Rows ``(2 D_j - I) X u_j >= 0``; returns their indices (B, n), or (B, 0) for gated blocks."""
     n, B = len(program.X), program.n_blocks
     if not program.constrained:
@@ -213,63 +214,11 @@ def _candidate(
     )
 
 
-def _squared_error(program: ConvexProgram, build: _Builder, f: NDArray[np.intp]) -> float:
-    """``s >= sum_i w_i ||f_i - y_i||^2 / 2`` as ``(1, s, sqrt(w) (f - y))`` in a rotated cone."""
-    s = build.variables(1, 1.0)
-    root = np.sqrt(program.weights)[:, None]
-    g = np.concatenate([[1.0, 0.0], (-root * program.Y).ravel()])
-    rows = build.cone("rotated", len(g), g[None, :])[0]
-    build.in_cones(rows[1], s, 1.0)
-    build.in_cones(rows[2:].reshape(f.shape), f, root)
-    return 0.0
-
-
-def _exponentials(build: _Builder, arguments: int, n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """``z_k >= exp(x_k)`` with ``sum_k z_k <= 1`` for each sample: cone rows (n, arguments) of the x_k, and nothing else."""
-    z = build.variables(n * arguments).reshape(n, arguments)
-    total = build.rows(n, -np.inf, 1.0)
-    build.in_rows(total[:, None], z, 1.0)
-    g = np.tile([0.0, 1.0, 0.0], (n * arguments, 1))
-    rows = build.cone("exponential", 3, g).reshape(n, arguments, 3)
-    build.in_cones(rows[:, :, 0], z, 1.0)
-    return rows[:, :, 2], z
-
-
-def _binary_log_loss(program: ConvexProgram, build: _Builder, f: NDArray[np.intp]) -> float:
-    """``t >= log(1 + exp(-y f))`` as ``exp(-t) + exp(-y f - t) <= 1``."""
-    t = build.variables(len(f), program.weights)
-    x, _ = _exponentials(build, 2, len(f))
-    build.in_cones(x, t[:, None], -1.0)
-    build.in_cones(x[:, 1], f[:, 0], -program.Y[:, 0])
-    return 0.0
-
-
-def _multinomial_log_loss(program: ConvexProgram, build: _Builder, f: NDArray[np.intp]) -> float:
-    """``t >= log sum_k exp(f_k)`` as ``sum_k exp(f_k - t) <= 1``; the label's output is subtracted in the cost."""
-    n, K = f.shape
-    t = build.variables(n, program.weights)
-    x, _ = _exponentials(build, K, n)
-    build.in_cones(x, t[:, None], -1.0)
-    build.in_cones(x, f, 1.0)
-    cost = build.variables(1, 1.0)
-    row = build.rows(1, 0.0, 0.0)
-    build.in_rows(row[0], cost[0], 1.0)
-    build.in_rows(row[0], f, program.weights[:, None] * program.Y)
-    return 0.0
-
-
-_LOSSES = {
-    SquaredError: _squared_error,
-    BinaryLogLoss: _binary_log_loss,
-    MultinomialLogLoss: _multinomial_log_loss,
-}
-
-
 def _dual_form(program: ConvexProgram) -> ConicForm:
     """``min sum lambda^2 / (2 w) - lambda y`` over dual feasible lambda: ``(beta, X'D Lambda v + X'(2D - I) rho)`` in each cone."""
     n, d = program.X.shape
     K, B = program.Y.shape[1], program.n_blocks
-    build = _Builder()
+    build = Builder()
     lam = build.variables(n * K, -program.Y.ravel()).reshape(n, K)
     s = build.variables(1, 1.0)
     rho = build.variables(B * n if program.constrained else 0).reshape(B, -1)

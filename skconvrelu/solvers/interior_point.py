@@ -1,7 +1,8 @@
 """Structured primal-dual interior point for the convex program: Nesterov-Todd scaling, Mehrotra predictor-corrector.
 
 Variables of a block are its vector u, the head t >= ||u|| (eliminated in closed form), slacks ``s = (2D - I) X u`` with
-multipliers ``rho``, and the dual vector ``w``, ``||w|| <= beta``. The loss enters through gradient and curvature only.
+multipliers ``rho``, and the dual vector ``w``, ``||w|| <= beta``. A smooth loss enters through gradient and curvature only, a
+piecewise linear one through slacks of its own (:mod:`skconvrelu.solvers.loss_slacks`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skconvrelu._products import ColumnProducts
+from skconvrelu.losses import PiecewiseLinear
 from skconvrelu.program import Candidate, ConvexProgram, Solution
+from skconvrelu.solvers.loss_slacks import LossSlacks, SlackStep
 from skconvrelu.solvers.newton_system import BlockFits, NewtonSystem
 from skconvrelu.solvers.second_order_cone import Pair, Scaling, jordan_product, step_to_boundary
 
@@ -35,6 +38,7 @@ class _State:
     rho: Array  # (B, m)
     w: Array  # (B, d)
     cones: Scaling
+    loss: LossSlacks | None = None  # for piecewise linear losses
 
 
 @dataclass
@@ -54,6 +58,7 @@ class _Direction:
     rho: Array
     primal: Pair  # scaled change of (t, u)
     dual: Pair  # scaled change of (beta, w)
+    loss: SlackStep | None
 
 
 class InteriorPoint:
@@ -70,9 +75,17 @@ class InteriorPoint:
         self.A = np.ascontiguousarray(program.X[rows])
         self.signs = 2.0 * masks[:, rows] - 1.0
         self.products = ColumnProducts(self.A) if len(rows) else None
-        quadratic = self.quadratic = program.loss.name == "squared_error"
-        self.system = NewtonSystem(self.fits, self.basis, constant_curvature=quadratic)
+        # steps need no damping where the optimality conditions are linear but for complementarity
+        self.quadratic = program.loss.quadratic or not program.loss.smooth
+        self.system = NewtonSystem(
+            self.fits,
+            self.basis,
+            constant_curvature=program.loss.quadratic,
+            unbounded_curvature=not program.loss.smooth,
+        )
         self.degree = self.signs.size + program.n_blocks
+        if isinstance(program.loss, PiecewiseLinear):
+            self.degree += LossSlacks.count(program.loss, program.Y)
         self._state = self._start() if start is None else self._start_near(start)
         # turns a stationarity residual into the complementarity that belongs to it
         self.unit = program.loss_value(np.zeros_like(program.Y)) / (program.beta * self.degree)
@@ -117,7 +130,14 @@ class InteriorPoint:
         w = np.zeros((B, d))
         cones = Scaling((t, np.zeros((B, d))), (np.full(B, program.beta), w))
         slack = t[:, None] * np.linalg.norm(self.A, axis=1)[None, :]
-        return _State(np.zeros((B, d)), self.basis.T @ base, slack, (t * program.beta)[:, None] / slack, w, cones)
+        rho = (t * program.beta)[:, None] / slack
+        loss = self._loss_slacks(np.zeros_like(program.Y) + base, None, float(t[0]) * program.beta)
+        return _State(np.zeros((B, d)), self.basis.T @ base, slack, rho, w, cones, loss)
+
+    def _loss_slacks(self, F: Array, dual: Array | None, mu: float) -> LossSlacks | None:
+        if not isinstance(self.program.loss, PiecewiseLinear):
+            return None
+        return LossSlacks.start(self.program.loss, F, self.program.Y, self.program.weights, dual, mu)
 
     def _start_near(self, start: Solution) -> _State:
         """A point well inside all cones beside a good one: it takes half the iterations of a cold start or fewer.
@@ -143,15 +163,18 @@ class InteriorPoint:
         centred = beta * np.clip(1.0 - mu / np.maximum(sizes[used] * beta, 1e-300), 0.0, 1.0 - 1e-6)
         w[used] = -coef[used] * (centred / sizes[used])[:, None]
         cones = Scaling((t, coef), (np.full(len(t), beta), w))
-        return _State(coef, self.basis.T @ start.intercept, slack, rho, w, cones)
+        loss = self._loss_slacks(F + start.intercept, start.dual, mu)
+        return _State(coef, self.basis.T @ start.intercept, slack, rho, w, cones, loss)
 
     def _loss_gradient(self, F: Array) -> Array:
         return self.program.weights[:, None] * self.program.loss.gradient(F, self.program.Y)
 
     def _residuals(self, state: _State) -> _Residuals:
         F = self.fits.outputs(state.coef) + self.basis @ state.intercept
-        gradient = self._loss_gradient(F)
+        gradient = self._loss_gradient(F) if state.loss is None else state.loss.gradient()
         complementarity = np.einsum("bn,bn->", state.slack, state.rho) + state.cones.complementarity()
+        if state.loss is not None:
+            complementarity += state.loss.complementarity()
         return _Residuals(
             coef=self.fits.adjoint(gradient) - (self.signs * state.rho) @ self.A - state.w,
             intercept=self.basis.T @ gradient.sum(axis=0),
@@ -164,23 +187,33 @@ class InteriorPoint:
         """Objective and gap of the iterate itself (verification afterwards is :func:`skconvrelu.program.evaluate`'s)."""
         program = self.program
         objective = program.loss_value(residuals.outputs) + program.penalty(state.coef)
-        dual = program.dual_point(residuals.outputs - self.basis @ state.intercept)
+        dual = self._dual_point(state, residuals)
         moved = self.fits.adjoint(dual) + (self.signs * state.rho) @ self.A
         worst = np.linalg.norm(moved, axis=1).max(initial=0.0)
         scale = min(1.0, program.beta / worst) if worst > 0.0 else 1.0
         return objective, objective - program.dual_value(scale * dual)
+
+    def _dual_point(self, state: _State, residuals: _Residuals) -> Array:
+        if state.loss is not None:
+            return self.program.balanced_dual(-state.loss.gradient())
+        return self.program.dual_point(residuals.outputs - self.basis @ state.intercept)
 
     def _iterate(self, state: _State, residuals: _Residuals) -> None:
         program, cones = self.program, state.cones
         ratio = state.rho / state.slack
         reduced = cones.reduced_hessian()
         blocks = reduced if self.products is None else reduced + self.products(ratio)
-        root = np.sqrt(program.weights)[:, None, None] * program.loss.curvature_root(residuals.outputs, program.Y)
+        if state.loss is None:
+            root = np.sqrt(program.weights)[:, None, None] * program.loss.curvature_root(residuals.outputs, program.Y)
+        else:
+            root = state.loss.curvature_root(residuals.outputs)
         self.system.factor(blocks, root)
 
         point = cones.point
         square = jordan_product(point, point)
-        affine = self._direction(state, residuals, ratio, reduced, (-square[0], -square[1]), -state.slack * state.rho)
+        affine = self._direction(
+            state, residuals, ratio, reduced, (-square[0], -square[1]), -state.slack * state.rho, 0.0, None
+        )
         mu = residuals.mu
         after = self._complementarity_after(state, affine, self._length(state, affine))
         centring = float(np.clip(after / mu, 0.0, 1.0) ** 3)
@@ -190,14 +223,22 @@ class InteriorPoint:
         second = jordan_product(affine.primal, affine.dual)
         target: Pair = (centring * mu - square[0] - second[0], -square[1] - second[1])
         target_rho = centring * mu - state.slack * state.rho - affine.slack * affine.rho
-        step = self._direction(state, residuals, ratio, reduced, target, target_rho)
+        step = self._direction(state, residuals, ratio, reduced, target, target_rho, centring * mu, affine.loss)
         a = self._length(state, step)
         if not self.quadratic:
             a = self._damp(state, residuals, step, a)
         self._move(state, step, a)
 
     def _direction(
-        self, state: _State, residuals: _Residuals, ratio: Array, reduced: Array, target: Pair, target_rho: Array
+        self,
+        state: _State,
+        residuals: _Residuals,
+        ratio: Array,
+        reduced: Array,
+        target: Pair,
+        target_rho: Array,
+        target_loss: float,
+        predicted: SlackStep | None,
     ) -> _Direction:
         cones = state.cones
         p = cones.divide(target)
@@ -209,24 +250,34 @@ class InteriorPoint:
             + tail
             - m_tu * (head / m_tt)[:, None]
         )
-        du, dc = self.system.solve(rhs, -residuals.intercept)
+        loss = None
+        if state.loss is None:
+            du, dc = self.system.solve(rhs, -residuals.intercept)
+        else:
+            shift = state.loss.shift(target_loss, predicted)
+            du, dc, change = self.system.solve_split(rhs, -residuals.intercept, shift)
+            loss = state.loss.step(change)
         dt = (head - np.einsum("bi,bi->b", m_tu, du)) / m_tt
         ds = self.signs * (du @ self.A.T) + residuals.slack
         primal = cones.apply_inverse((dt, du))
         return _Direction(
-            du, dc, ds, (target_rho - state.rho * ds) / state.slack, primal, (p[0] - primal[0], p[1] - primal[1])
+            du, dc, ds, (target_rho - state.rho * ds) / state.slack, primal, (p[0] - primal[0], p[1] - primal[1]), loss
         )
 
     @staticmethod
     def _length(state: _State, step: _Direction) -> float:
         point = state.cones.point
         hit = max((-step.slack / state.slack).max(initial=0.0), (-step.rho / state.rho).max(initial=0.0), 1e-300)
+        if state.loss is not None and step.loss is not None:
+            hit = max(hit, state.loss.hit(step.loss))
         boundary = min(1.0 / hit, step_to_boundary(point, step.primal), step_to_boundary(point, step.dual))
         return min(1.0, _TO_BOUNDARY * boundary)
 
     def _complementarity_after(self, state: _State, step: _Direction, a: float) -> float:
         (l0, l1), (p0, p1), (d0, d1) = state.cones.point, step.primal, step.dual
         total = np.einsum("bn,bn->", state.slack + a * step.slack, state.rho + a * step.rho)
+        if state.loss is not None and step.loss is not None:
+            total += state.loss.moved(step.loss, a).complementarity()
         total += ((l0 + a * p0) * (l0 + a * d0)).sum() + ((l1 + a * p1) * (l1 + a * d1)).sum()
         return float(total) / self.degree
 
@@ -252,6 +303,8 @@ class InteriorPoint:
         state.intercept = state.intercept + a * step.intercept
         state.slack = state.slack + a * step.slack
         state.rho = state.rho + a * step.rho
+        if state.loss is not None and step.loss is not None:
+            state.loss = state.loss.moved(step.loss, a)
         state.cones.advance((l0 + a * p0, l1 + a * p1), (l0 + a * d0, l1 + a * d1))
 
     def _candidate(self, state: _State, residuals: _Residuals, n_iter: int, converged: bool) -> Candidate:
@@ -262,7 +315,7 @@ class InteriorPoint:
         return Candidate(
             blocks=blocks,
             coef=state.coef,
-            dual=program.dual_point(residuals.outputs - self.basis @ state.intercept),
+            dual=self._dual_point(state, residuals),
             n_iter=n_iter,
             converged=converged,
             priced=blocks,

@@ -43,15 +43,20 @@ def iteration_flops(data: tuple[int, ...], blocks: tuple[int, ...]) -> float:
 
 
 class NewtonSystem:
-    """Factor and solve the system for one set of blocks; ``constant_curvature`` lets the Gram side keep its data term."""
+    """Factor and solve the system for one set of blocks; ``constant_curvature`` lets the Gram side keep its data term.
 
-    def __init__(self, fits: BlockFits, intercept_basis: Array, *, constant_curvature: bool) -> None:
+    ``unbounded_curvature`` asks for the Woodbury side, the only one that stays accurate where curvatures tend to infinity.
+    """
+
+    def __init__(
+        self, fits: BlockFits, intercept_basis: Array, *, constant_curvature: bool, unbounded_curvature: bool = False
+    ) -> None:
         self._fits = fits
         self._basis = intercept_basis
         self._constant = constant_curvature
         self._gram: Array | None = None
         gram, woodbury = _flops(fits.X.shape, fits.directions.shape, constant_curvature)
-        self.uses_gram = gram <= woodbury
+        self.uses_gram = gram <= woodbury and not unbounded_curvature
 
     def factor(self, blocks: Array, root: Array) -> None:
         """Factor with the block Hessians (B, d, d) and the loss curvature root (n, K, K) of the weighted loss."""
@@ -77,6 +82,40 @@ class NewtonSystem:
             dx, dc = self._solve_once(rx, rc)
             x, c = x + dx, c + dc
         return x, c
+
+    def solve_split(self, rhs: Array, rhs_intercept: Array, shift: Array) -> tuple[Array, Array, Array]:
+        """Block vectors, intercept coordinates and ``q = W (Z x + basis c - shift)`` as an unknown of its own (Woodbury side only).
+
+        ``H x + Z' q = rhs``, ``basis' q = rhs_intercept``. Where W is huge, q taken from x would have no correct digit.
+        """
+        x, c, q = self._solve_split_once(rhs, rhs_intercept, shift)
+        previous = np.inf
+        for _ in range(4):
+            fitted = self._fits.outputs(x) + c @ self._basis.T
+            back = self._root_times(fitted - shift).reshape(self._root.shape[0], -1)
+            scaled = np.linalg.solve(self._root, q[:, :, None])[:, :, 0]  # S^-1 q, which S'(fitted - shift) must equal
+            r = rhs - np.einsum("bij,bj->bi", self._H, x) - self._fits.adjoint(q)
+            rc = rhs_intercept - self._basis.T @ q.sum(axis=0)
+            rs = np.linalg.solve(self._root.transpose(0, 2, 1), (scaled - back)[:, :, None])[:, :, 0]
+            error = max(
+                np.abs(r).max(initial=0.0) / max(np.abs(rhs).max(initial=0.0), 1e-300),
+                np.abs(rc).max(initial=0.0) / max(np.abs(q).sum(), 1e-300),
+                np.abs(rs).max(initial=0.0) / max(np.abs(fitted).max(), np.abs(shift).max(), 1e-300),
+            )
+            if error <= 1e-13 or not error < 0.5 * previous:
+                break
+            previous = error
+            dx, dc, dq = self._solve_split_once(r, rc, rs)
+            x, c, q = x + dx, c + dc, q + dq
+        return x, c, q
+
+    def _solve_split_once(self, rhs: Array, rhs_intercept: Array, shift: Array) -> tuple[Array, Array, Array]:
+        x = self._block_solve(rhs)
+        m = cho_solve(self._factor, self._root_times(self._fits.outputs(x) - shift), check_finite=False)
+        schur = self._border.T @ self._border_solution
+        c = np.linalg.solve(schur, rhs_intercept - self._border.T @ m) if len(rhs_intercept) else rhs_intercept
+        q = self._root_transposed(m + self._border_solution @ c)
+        return x - self._block_solve(self._fits.adjoint(q)), c, q
 
     def _residual(self, x: Array, c: Array, rhs: Array, rhs_intercept: Array) -> tuple[Array, Array]:
         m = self._root_times(self._fits.outputs(x)) + self._border @ c

@@ -78,7 +78,7 @@ class SemismoothSystem:
         n = len(self.root)
         p = len(self.L) + self.border.shape[1]
         matrix = np.zeros((p, p))
-        step = max(1, CHUNK // (p * self.root.shape[2]))
+        step = max(1, CHUNK // max(p * self.root.shape[2], 1))
         for first in range(0, n, step):
             samples = slice(first, first + step)
             border = self._border_rows[:, samples]

@@ -15,7 +15,7 @@ _FEW = 1.25
 def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution | None = None) -> Solution:
     """Solve over all blocks, most of whose nonzero ones are expected to be in ``start``."""
     variables = program.n_blocks * program.X.shape[1]
-    if start is None or not len(start.blocks) or variables <= _FEW * program.Y.size:
+    if start is None or not len(start.blocks) or not program.loss.smooth or variables <= _FEW * program.Y.size:
         return working_set.solve_all(program, tol=tol, max_iter=max_iter, start=start)
     rtol = min(1e-9, 0.01 * tol)
     solution = None

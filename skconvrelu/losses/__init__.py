@@ -1,0 +1,33 @@
+"""Convex losses: value, gradient, curvature or slopes, conjugate, dual domain, link.
+
+A loss sees raw network outputs ``F`` of shape (n, K) and coded targets ``Y`` of the same shape, and works per sample; the
+program multiplies by the weights ``w_i = s_i / S``. Adding a loss means one class here and one conic form in
+:mod:`skconvrelu.solvers.conic_losses`.
+"""
+
+from skconvrelu.losses._base import Loss
+from skconvrelu.losses._piecewise import AbsoluteError, Hinge, PiecewiseLinear, Quantile
+from skconvrelu.losses._smooth import (
+    BinaryLogLoss,
+    Huber,
+    MultinomialLogLoss,
+    Poisson,
+    SquaredError,
+    SquaredErrorOnCodes,
+    SquaredHinge,
+)
+
+__all__ = [
+    "AbsoluteError",
+    "BinaryLogLoss",
+    "Hinge",
+    "Huber",
+    "Loss",
+    "MultinomialLogLoss",
+    "PiecewiseLinear",
+    "Poisson",
+    "Quantile",
+    "SquaredError",
+    "SquaredErrorOnCodes",
+    "SquaredHinge",
+]

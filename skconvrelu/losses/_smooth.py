@@ -1,0 +1,209 @@
+"""Losses with a gradient everywhere."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, log_softmax, logit, softmax, xlogy
+
+from skconvrelu.losses._base import Loss
+
+Array = NDArray[np.float64]
+
+#: probabilities below this are as good as zero and would only make outputs infinite
+_SMALLEST = 1e-300
+#: outputs beyond which exponentials would overflow
+_LARGEST = 500.0
+
+
+def _diagonal(entries: Array) -> Array:
+    """Diagonal matrices (n, K, K) of rows (n, K)."""
+    return entries[:, :, None] * np.eye(entries.shape[1])
+
+
+class SquaredError(Loss):
+    """``l = ||f - y||^2 / 2``, summed over the outputs; conjugate ``||a||^2 / 2 + <a, y>``."""
+
+    name = "squared_error"
+    quadratic = True
+
+    def value(self, F: Array, Y: Array) -> Array:
+        return 0.5 * np.square(F - Y).sum(axis=1)
+
+    def gradient(self, F: Array, Y: Array) -> Array:
+        return F - Y
+
+    def curvature_root(self, F: Array, Y: Array) -> Array:
+        return np.broadcast_to(np.eye(F.shape[1]), (F.shape[0], F.shape[1], F.shape[1]))
+
+    def conjugate(self, A: Array, Y: Array) -> Array:
+        return (0.5 * A * A + A * Y).sum(axis=1)
+
+    def outputs_at(self, A: Array, Y: Array) -> Array:
+        return A + Y
+
+
+class SquaredErrorOnCodes(SquaredError):
+    """Squared error on labels coded -1/+1, ``(1 - y f)^2 / 2``: for classes, whose codes have no unit."""
+
+    unitless = True
+
+
+class Huber(Loss):
+    """``r^2 / 2`` for ``|r| <= epsilon``, else ``epsilon |r| - epsilon^2 / 2``, with r = f - y.
+
+    The conjugate is ``a^2 / 2 + a y`` on ``|a| <= epsilon``.
+    """
+
+    name = "huber"
+
+    def __init__(self, epsilon: float) -> None:
+        self.epsilon = float(epsilon)
+
+    def value(self, F: Array, Y: Array) -> Array:
+        size = np.abs(F - Y)
+        near = np.minimum(size, self.epsilon)
+        return np.asarray((near * (size - 0.5 * near)).sum(axis=1))
+
+    def gradient(self, F: Array, Y: Array) -> Array:
+        return np.clip(F - Y, -self.epsilon, self.epsilon)
+
+    def curvature_root(self, F: Array, Y: Array) -> Array:
+        return _diagonal((np.abs(F - Y) <= self.epsilon).astype(np.float64))
+
+    def conjugate(self, A: Array, Y: Array) -> Array:
+        return (0.5 * A * A + A * Y).sum(axis=1)
+
+    def project_dual(self, A: Array, Y: Array) -> Array:
+        return np.clip(A, -self.epsilon, self.epsilon)
+
+    def outputs_at(self, A: Array, Y: Array) -> Array:
+        return A + Y
+
+
+class Poisson(Loss):
+    """``exp(f) - y f`` plus ``y log y - y``, which makes it half the deviance; ``q = a + y >= 0``, conjugate ``q log q - q - y log y + y``.
+
+    The network predicts the logarithm of the mean.
+    """
+
+    name = "poisson"
+
+    def value(self, F: Array, Y: Array) -> Array:
+        return (np.exp(np.minimum(F, _LARGEST)) - Y * F).sum(axis=1) + self.dropped(Y)
+
+    def dropped(self, Y: Array) -> Array:
+        return np.asarray((xlogy(Y, Y) - Y).sum(axis=1))
+
+    def gradient(self, F: Array, Y: Array) -> Array:
+        return np.exp(np.minimum(F, _LARGEST)) - Y
+
+    def curvature_root(self, F: Array, Y: Array) -> Array:
+        return _diagonal(np.exp(0.5 * np.minimum(F, _LARGEST)))
+
+    def conjugate(self, A: Array, Y: Array) -> Array:
+        q = np.maximum(A + Y, 0.0)
+        return np.asarray((xlogy(q, q) - q).sum(axis=1)) - self.dropped(Y)
+
+    def project_dual(self, A: Array, Y: Array) -> Array:
+        return np.maximum(A, -Y)
+
+    def outputs_at(self, A: Array, Y: Array) -> Array:
+        return np.log(np.maximum(A + Y, _SMALLEST))
+
+    def best_constant(self, F: Array, Y: Array, weights: Array) -> Array:
+        top = F.max(axis=0)
+        return np.log(weights @ Y) - top - np.log(weights @ np.exp(F - top))
+
+    def mean(self, F: Array) -> Array:
+        return np.exp(np.minimum(F, _LARGEST))
+
+
+class SquaredHinge(Loss):
+    """``max(0, 1 - m)^2`` with m = y f, y in {-1, +1}; with ``p = -y a >= 0`` the conjugate is ``p^2 / 4 - p``."""
+
+    name = "squared_hinge"
+    unitless = True
+
+    def value(self, F: Array, Y: Array) -> Array:
+        return np.asarray(np.square(np.maximum(0.0, 1.0 - Y * F)).sum(axis=1))
+
+    def gradient(self, F: Array, Y: Array) -> Array:
+        return -2.0 * Y * np.maximum(0.0, 1.0 - Y * F)
+
+    def curvature_root(self, F: Array, Y: Array) -> Array:
+        return _diagonal(np.where(Y * F < 1.0, np.sqrt(2.0), 0.0))
+
+    def conjugate(self, A: Array, Y: Array) -> Array:
+        p = -Y * A
+        return (0.25 * p * p - p).sum(axis=1)
+
+    def project_dual(self, A: Array, Y: Array) -> Array:
+        return -Y * np.maximum(-Y * A, 0.0)
+
+    def outputs_at(self, A: Array, Y: Array) -> Array:
+        return Y * (1.0 + 0.5 * Y * A)
+
+
+class BinaryLogLoss(Loss):
+    """``l = log(1 + exp(-y f))`` with y in {-1, +1}; with ``p = -y a`` in [0, 1] the conjugate is ``p log p + (1 - p) log(1 - p)``."""
+
+    name = "log_loss"
+    unitless = True
+
+    def value(self, F: Array, Y: Array) -> Array:
+        return np.logaddexp(0.0, -Y * F).sum(axis=1)
+
+    def gradient(self, F: Array, Y: Array) -> Array:
+        return -Y * expit(-Y * F)
+
+    def curvature_root(self, F: Array, Y: Array) -> Array:
+        return _diagonal(np.sqrt(expit(F) * expit(-F)))
+
+    def conjugate(self, A: Array, Y: Array) -> Array:
+        p = -Y * A
+        return (xlogy(p, p) + xlogy(1.0 - p, 1.0 - p)).sum(axis=1)
+
+    def project_dual(self, A: Array, Y: Array) -> Array:
+        return -Y * np.clip(-Y * A, 0.0, 1.0)
+
+    def outputs_at(self, A: Array, Y: Array) -> Array:
+        return -Y * logit(np.clip(-Y * A, _SMALLEST, 1.0 - 1e-16))
+
+
+class MultinomialLogLoss(Loss):
+    """Softmax cross-entropy ``log sum_k exp(f_k) - <y, f>`` with one-hot y.
+
+    With ``p = a + y`` in the simplex the conjugate is ``sum_k p_k log p_k``.
+    """
+
+    name = "log_loss"
+    separable = False
+    unitless = True
+
+    def value(self, F: Array, Y: Array) -> Array:
+        return -(log_softmax(F, axis=1) * Y).sum(axis=1)
+
+    def gradient(self, F: Array, Y: Array) -> Array:
+        return softmax(F, axis=1) - Y
+
+    def curvature_root(self, F: Array, Y: Array) -> Array:
+        # with q = sqrt(p) a unit vector, I - q q^T is its own square, so diag(p) - p p^T has this closed root
+        q = np.sqrt(softmax(F, axis=1))
+        return q[:, :, None] * (np.eye(F.shape[1]) - q[:, :, None] * q[:, None, :])
+
+    def conjugate(self, A: Array, Y: Array) -> Array:
+        p = A + Y
+        return xlogy(p, p).sum(axis=1)
+
+    def project_dual(self, A: Array, Y: Array) -> Array:
+        p = np.clip(A + Y, 0.0, None)
+        return p / p.sum(axis=1, keepdims=True) - Y
+
+    def outputs_at(self, A: Array, Y: Array) -> Array:
+        return np.log(np.maximum(A + Y, _SMALLEST))
+
+    def intercept_basis(self, n_outputs: int) -> Array:
+        # adding one constant to all classes changes nothing: intercepts are kept at mean zero
+        centred = np.eye(n_outputs) - 1.0 / n_outputs
+        return np.linalg.svd(centred)[0][:, : n_outputs - 1]
