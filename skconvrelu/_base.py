@@ -30,7 +30,7 @@ from skconvrelu.arrangements import merge_patterns, patterns_of, sample_gates
 from skconvrelu.certificate import Certificate
 from skconvrelu.losses import Loss
 from skconvrelu.network import TwoLayerReLU
-from skconvrelu.program import Solution
+from skconvrelu.program import ConvexProgram, Solution
 from skconvrelu.search.blocks import as_start, blocks_of
 from skconvrelu.search.units import Units
 
@@ -184,11 +184,12 @@ class BaseConvexReLU(BaseEstimator):
         self.coefs_ = [network.hidden_weights, network.output_weights]
         self.intercepts_ = [network.hidden_biases, network.output_biases]
         self.beta_ = program.beta
-        self.objective_ = solution.objective
+        constant = _dropped(program)
+        self.objective_ = solution.objective - constant
         self.dual_gap_ = solution.gap
         self.dual_coef_ = dual[:, 0] if dual.shape[1] == 1 else dual
-        self.certificate_ = trained.certificate
-        self.objectives_ = np.array(trained.objectives)
+        self.certificate_ = trained.certificate.shifted(-constant)
+        self.objectives_ = np.array(trained.objectives) - constant
         self.n_iter_ = max(1, solution.n_iter)
         self.solver_ = solution.solver
         logger.info(
@@ -247,7 +248,7 @@ class BaseConvexReLU(BaseEstimator):
                 time_limit=time_limit,
             )
             if sharper.solution is trained.solution:
-                self.certificate_ = sharper.certificate
+                self.certificate_ = sharper.certificate.shifted(-_dropped(sharper.program))
             else:
                 self._set_trained(problem, sharper)
         return self.certificate_
@@ -262,7 +263,8 @@ class BaseConvexReLU(BaseEstimator):
         known = problem.rows.inverse >= 0
         outputs = units.outputs(program.X) + self.intercepts_[1]
         objective = program.loss_value(outputs) + program.beta * float(units.norms().sum())
-        if len(dual_coef) != len(known) or not np.isclose(objective, self.objective_, rtol=1e-6):
+        constant = _dropped(program)
+        if len(dual_coef) != len(known) or not np.isclose(objective, self.objective_ + constant, rtol=1e-6):
             raise ValueError(
                 "certify: X, y and sample_weight must be the training data of this fit; their objective differs."
             )
@@ -272,14 +274,15 @@ class BaseConvexReLU(BaseEstimator):
             coef=units.coef,
             intercept=self.intercepts_[1],
             dual=dual,
-            objective=self.objective_,
-            dual_objective=self.certificate_.lower_bound_solved,
+            objective=self.objective_ + constant,
+            dual_objective=self.certificate_.lower_bound_solved + constant,
             scale=program.loss_value(np.zeros_like(program.Y)),
             cone_violation=0.0,
             n_iter=self.n_iter_,
             solver=self.solver_,
         )
-        return Trained(program, solution, self.arrangements_, self.certificate_, list(self.objectives_)), dual
+        certificate = self.certificate_.shifted(constant)
+        return Trained(program, solution, self.arrangements_, certificate, list(self.objectives_ + constant)), dual
 
     def _network(self) -> TwoLayerReLU:
         gates = None
@@ -294,6 +297,11 @@ class BaseConvexReLU(BaseEstimator):
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype=[np.float64, np.float32], reset=False)
         return self._network().outputs(X).astype(X.dtype, copy=False)
+
+
+def _dropped(program: ConvexProgram) -> float:
+    """What the program's objective has on top of the one that is documented."""
+    return float(program.weights @ program.loss.dropped(program.Y))
 
 
 def check_method(method: Any, time_limit: Any) -> None:

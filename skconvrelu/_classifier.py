@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils import compute_sample_weight
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from skconvrelu._base import BaseConvexReLU
 from skconvrelu._sklearn import StrOptions, fit_context
-from skconvrelu.losses import BinaryLogLoss, Loss, MultinomialLogLoss
+from skconvrelu.losses import BinaryLogLoss, Hinge, Loss, MultinomialLogLoss, SquaredErrorOnCodes, SquaredHinge
 from skconvrelu.search.units import Units
 
 Array = NDArray[np.float64]
@@ -33,8 +34,10 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
         Penalty, positive: the only hyperparameter worth searching. "auto" is 0.01 times the smallest beta whose optimum is the
         zero network (over all arrangements, as searched), which makes the fit independent of the units of y. Beyond
         class ratios of 1000 : 1 a floor keeps it from following the rare class.
-    loss : {"log_loss"}, default="log_loss"
-        ``log(1 + exp(-y f))`` for two classes, softmax cross-entropy for more (every hidden unit feeds one class).
+    loss : {"log_loss", "hinge", "squared_hinge", "squared_error"}, default="log_loss"
+        With labels coded y = -1, +1 and the margin m = y f: "log_loss" ``log(1 + exp(-m))`` for two classes, softmax cross-entropy
+        for more; "hinge" ``max(0, 1 - m)``; "squared_hinge" ``max(0, 1 - m)^2``; "squared_error" ``(1 - m)^2 / 2``. All but the first
+        treat more than two classes one against the rest, in one fit whose objective is the sum. Every hidden unit feeds one class.
     arrangements : {"gaussian", "sparse", "data", "exact"}, array-like or callable, default="gaussian"
         Where the hyperplane arrangements come from. "gaussian": normal gates in standardised coordinates; "sparse": gates on one
         to three features; "data": gates that pass beside as many samples as the rank allows; "exact": all arrangements, refused
@@ -129,7 +132,7 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseConvexReLU._parameter_constraints,
-        "loss": [StrOptions({"log_loss"})],
+        "loss": [StrOptions({"log_loss", "hinge", "squared_hinge", "squared_error"})],
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
@@ -196,7 +199,7 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
 
     def _fit_from(self, X: Any, y: Any, sample_weight: Any, start: Units | None) -> ConvexReLUClassifier:
         X, labels, weights, classes = self._labelled(X, y, sample_weight, reset=True)
-        loss, Y = _encode(labels, len(classes))
+        loss, Y = _encode(self.loss, labels, len(classes))
         self._fit_network(X, Y, weights, loss, start)
         self.classes_ = classes
         return self
@@ -205,7 +208,7 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
         X, labels, weights, classes = self._labelled(X, y, sample_weight, reset=False)
         if not np.array_equal(classes, self.classes_):
             raise ValueError("y must hold the classes of the training data; they differ.")
-        loss, Y = _encode(labels, len(classes))
+        loss, Y = _encode(self.loss, labels, len(classes))
         return X, Y, weights, loss
 
     def _labelled(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> tuple[Any, NDArray[np.intp], Array, Any]:
@@ -236,13 +239,14 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
         Returns
         -------
         scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            With two classes the log-odds of ``classes_[1]``, otherwise one score a class.
+            With two classes the score of ``classes_[1]`` (with "log_loss" its log-odds), otherwise one score a class.
         """
         F = self._outputs(X)
         return F[:, 0] if F.shape[1] == 1 else F
 
+    @available_if(lambda self: _gives_probabilities(self))
     def predict_proba(self, X: Any) -> NDArray[np.floating]:
-        """Class probabilities.
+        """Class probabilities; only with ``loss="log_loss"``.
 
         Parameters
         ----------
@@ -259,7 +263,7 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
         return softmax(scores, axis=1)
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Most probable class of each sample.
+        """The class with the largest score for each sample.
 
         Parameters
         ----------
@@ -274,8 +278,23 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
         return self.classes_[index]
 
 
-def _encode(labels: NDArray[np.intp], n_classes: int) -> tuple[Loss, NDArray[np.float64]]:
-    """The loss and its coded targets: -1/+1 for two classes, one-hot for more."""
+def _gives_probabilities(classifier: ConvexReLUClassifier) -> bool:
+    if classifier.loss != "log_loss":
+        raise AttributeError(f"predict_proba needs loss='log_loss': loss={classifier.loss!r} gives no probabilities.")
+    return True
+
+
+def _encode(name: str, labels: NDArray[np.intp], n_classes: int) -> tuple[Loss, NDArray[np.float64]]:
+    """The loss and its coded targets: -1/+1, a column a class beyond two; for softmax one-hot."""
+    if name == "log_loss" and n_classes > 2:
+        return MultinomialLogLoss(), np.eye(n_classes)[labels]
+    kinds: dict[str, type[BinaryLogLoss | Hinge | SquaredHinge | SquaredErrorOnCodes]] = {
+        "log_loss": BinaryLogLoss,
+        "hinge": Hinge,
+        "squared_hinge": SquaredHinge,
+        "squared_error": SquaredErrorOnCodes,
+    }
+    loss = kinds[name]()
     if n_classes == 2:
-        return BinaryLogLoss(), np.where(labels == 1, 1.0, -1.0)[:, None]
-    return MultinomialLogLoss(), np.eye(n_classes)[labels]
+        return loss, np.where(labels == 1, 1.0, -1.0)[:, None]
+    return loss, np.where(labels[:, None] == np.arange(n_classes), 1.0, -1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,8 +11,8 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import validate_data
 
 from skconvrelu._base import BaseConvexReLU
-from skconvrelu._sklearn import StrOptions, fit_context
-from skconvrelu.losses import Loss, SquaredError
+from skconvrelu._sklearn import Interval, StrOptions, fit_context
+from skconvrelu.losses import AbsoluteError, Huber, Loss, Poisson, Quantile, SquaredError
 from skconvrelu.search.units import Units
 
 Array = NDArray[np.float64]
@@ -29,8 +30,16 @@ class ConvexReLURegressor(RegressorMixin, BaseConvexReLU):
     beta : float or "auto", default="auto"
         Penalty, positive: the only hyperparameter worth searching. "auto" is 0.01 times the smallest beta whose optimum is the
         zero network (over all arrangements, as searched), which makes the fit independent of the units of y.
-    loss : {"squared_error"}, default="squared_error"
-        ``(f - y)^2 / 2``, summed over targets.
+    loss : {"squared_error", "huber", "absolute_error", "quantile", "poisson"}, default="squared_error"
+        With r = f - y, summed over targets: "squared_error" ``r^2 / 2``; "huber" ``r^2 / 2`` for ``|r| <= epsilon``, else
+        ``epsilon |r| - epsilon^2 / 2``; "absolute_error" ``|r|``; "quantile" ``max(q (y - f), (q - 1) (y - f))`` with q = ``quantile``;
+        "poisson" ``exp(f) - y f`` for targets y >= 0, where the network predicts the logarithm of the mean and ``predict`` returns
+        the mean (an exposure goes into ``sample_weight``, with y as a rate). Losses with kinks are solved exactly.
+    epsilon : float, default=1.35
+        Residual at which "huber" turns from quadratic to linear, in the units of y. :class:`sklearn.linear_model.HuberRegressor`
+        measures its epsilon in units of a scale that it estimates; targets in units of their spread give 1.35 the same meaning here.
+    quantile : float, default=0.5
+        Level of "quantile", strictly between 0 and 1.
     arrangements : {"gaussian", "sparse", "data", "exact"}, array-like or callable, default="gaussian"
         Where the hyperplane arrangements come from. "gaussian": normal gates in standardised coordinates; "sparse": gates on one
         to three features; "data": gates that pass beside as many samples as the rank allows; "exact": all arrangements, refused
@@ -76,7 +85,7 @@ class ConvexReLURegressor(RegressorMixin, BaseConvexReLU):
         The reconstructed network in the layout of :class:`sklearn.neural_network.MLPRegressor`: weights of shapes
         (n_features, n_blocks) and (n_blocks, n_outputs), biases of shapes (n_blocks,) and (n_outputs,).
     objective_ : float
-        Weighted mean loss plus penalty, equal for the convex weights and the network.
+        Weighted mean loss plus penalty, equal for the convex weights and the network. Negative values are possible with "poisson".
     dual_gap_ : float
         Absolute duality gap, valid over ``arrangements_``: no network with these arrangements is better by more.
     dual_coef_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
@@ -121,7 +130,9 @@ class ConvexReLURegressor(RegressorMixin, BaseConvexReLU):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseConvexReLU._parameter_constraints,
-        "loss": [StrOptions({"squared_error"})],
+        "loss": [StrOptions({"squared_error", "huber", "absolute_error", "quantile", "poisson"})],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "quantile": [Interval(Real, 0, 1, closed="neither")],
     }
 
     def __init__(
@@ -129,6 +140,8 @@ class ConvexReLURegressor(RegressorMixin, BaseConvexReLU):
         beta: float | str = "auto",
         *,
         loss: str = "squared_error",
+        epsilon: float = 1.35,
+        quantile: float = 0.5,
         arrangements: Any = "gaussian",
         n_arrangements: int = 100,
         activation: str = "relu",
@@ -144,6 +157,8 @@ class ConvexReLURegressor(RegressorMixin, BaseConvexReLU):
     ) -> None:
         self.beta = beta
         self.loss = loss
+        self.epsilon = epsilon
+        self.quantile = quantile
         self.arrangements = arrangements
         self.n_arrangements = n_arrangements
         self.activation = activation
@@ -160,6 +175,7 @@ class ConvexReLURegressor(RegressorMixin, BaseConvexReLU):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
+        tags.target_tags.positive_only = self.loss == "poisson"
         return tags
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -190,13 +206,25 @@ class ConvexReLURegressor(RegressorMixin, BaseConvexReLU):
 
     def _fit_from(self, X: Any, y: Any, sample_weight: Any, start: Units | None) -> ConvexReLURegressor:
         X, y, weights = self._validated(X, y, sample_weight, reset=True)
-        self._fit_network(X, y.reshape(len(y), -1), weights, SquaredError(), start)
+        self._fit_network(X, y.reshape(len(y), -1), weights, self._loss(), start)
         self._flat_target = y.ndim == 1
         return self
 
     def _training_data(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Array, Array, Loss]:
         X, y, weights = self._validated(X, y, sample_weight, reset=False)
-        return X, y.reshape(len(y), -1), weights, SquaredError()
+        return X, y.reshape(len(y), -1), weights, self._loss()
+
+    def _loss(self) -> Loss:
+        if self.loss == "huber":
+            return Huber(self.epsilon)
+        if self.loss == "quantile":
+            return Quantile(self.quantile)
+        kinds: dict[str, type[SquaredError | AbsoluteError | Poisson]] = {
+            "squared_error": SquaredError,
+            "absolute_error": AbsoluteError,
+            "poisson": Poisson,
+        }
+        return kinds[self.loss]()
 
     def _validated(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> tuple[Any, Array, Array]:
         X, y = validate_data(
@@ -210,7 +238,16 @@ class ConvexReLURegressor(RegressorMixin, BaseConvexReLU):
             y_numeric=True,
         )
         weights = self._validate_weights(X, sample_weight)
-        return X, np.asarray(y, dtype=np.float64), weights
+        y = np.asarray(y, dtype=np.float64)
+        if self.loss == "poisson":
+            if (y < 0.0).any():
+                raise ValueError("y has negative entries, which loss='poisson' cannot fit; its targets must be y >= 0.")
+            if self.fit_intercept and not (weights @ y.reshape(len(y), -1) > 0.0).all():
+                raise ValueError(
+                    "y is zero wherever its weight is not: with loss='poisson' the intercept would be minus infinity. "
+                    "Leave such a target out."
+                )
+        return X, y, weights
 
     def predict(self, X: Any) -> NDArray[np.floating]:
         """Predict with the reconstructed network.
@@ -222,7 +259,7 @@ class ConvexReLURegressor(RegressorMixin, BaseConvexReLU):
         Returns
         -------
         y_pred : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            In the dtype of X (float32 or float64).
+            In the dtype of X (float32 or float64). With ``loss="poisson"`` the mean, ``exp`` of the network's output.
         """
-        F = self._outputs(X)
+        F = self._loss().mean(self._outputs(X))
         return F[:, 0] if self._flat_target else F

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 
@@ -38,6 +38,9 @@ class Certificate:
         maximisers that are known says little about those that are not.
     n_rounds : int
         Rounds of the search.
+    least_loss : float
+        The least that the loss alone could be on these targets: zero but for Poisson. Relative gaps are relative to what the objective
+        is above it.
 
     Examples
     --------
@@ -61,12 +64,29 @@ class Certificate:
     largest_price: float | None = None
     recall: float | None = None
     n_rounds: int = 0
+    least_loss: float = 0.0
+
+    def shifted(self, by: float) -> Certificate:
+        """The same for a loss with a constant added."""
+
+        def moved(bound: float | None) -> float | None:
+            return None if bound is None else bound + by
+
+        return replace(
+            self,
+            objective=self.objective + by,
+            lower_bound_solved=self.lower_bound_solved + by,
+            lower_bound_searched=moved(self.lower_bound_searched),
+            lower_bound_proven=moved(self.lower_bound_proven),
+            least_loss=self.least_loss + by,
+        )
 
     def _relative(self, bound: float | None) -> float | None:
         if bound is None:
             return None
         # the objective of a perfect fit without units is zero, and so is its bound
-        return max(0.0, self.objective - bound) / self.objective if self.objective > 0.0 else 0.0
+        size = self.objective - self.least_loss
+        return max(0.0, self.objective - bound) / size if size > 0.0 else 0.0
 
     @property
     def gap_solved(self) -> float:

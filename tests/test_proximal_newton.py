@@ -4,7 +4,7 @@ import logging
 
 import numpy as np
 import pytest
-from problems import SMOOTH, make_program
+from problems import PIECEWISE, SMOOTH, make_program
 from test_cones import exact_norms, problem
 
 from skconvrelu.program import Solution, evaluate
@@ -39,11 +39,11 @@ def test_reaches_the_optimum_of_the_interior_point(kind, constrained, fit_interc
     assert found.cone_violation <= 1e-10
 
 
-@pytest.mark.parametrize("kind", SMOOTH)
+@pytest.mark.parametrize("kind", [*SMOOTH, *PIECEWISE])
 def test_its_multipliers_are_the_prices(kind):
     """The bound it claims is the one that independent projections give."""
     program = make_program(kind)
-    candidate = ProximalNewton(program, rough_start(program)).run(tol=1e-8, max_iter=1000)
+    candidate = ProximalNewton(program, rough_start(program)).run(tol=1e-4, max_iter=1000)
     upper = program.prices(candidate.dual, rtol=1e-11)[0]
     signs = 2.0 * program.masks(candidate.priced) - 1.0
     moved = program.gradients(candidate.dual, candidate.priced) + (signs * candidate.multipliers) @ program.X
@@ -59,6 +59,22 @@ def test_objectives_of_outer_steps_never_increase(caplog):
     values = [record.args[2] for record in caplog.records]
     assert len(values) >= 3
     assert (np.diff(values) <= 1e-8 * values[-1]).all()
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("kind", PIECEWISE)
+def test_losses_with_kinks(kind, fit_intercept, monkeypatch):
+    """Alone it comes within a thousandth; with the interior point to finish, as close as asked."""
+    program = make_program(kind, fit_intercept=fit_intercept)
+    start = rough_start(program)
+    reference = working_set.solve_all(program, tol=1e-10, max_iter=500)
+    alone = evaluate(program, ProximalNewton(program, start).run(tol=1e-3, max_iter=1000), solver="test")
+    assert alone.is_optimal(1e-3)
+    assert reference.objective * (1 - 1e-9) <= alone.objective <= reference.objective * (1 + 1e-3)
+    monkeypatch.setattr(warm, "_FEW", 0.0)
+    together = warm.solve(program, tol=1e-8, max_iter=1000, start=start)
+    assert together.is_optimal(1e-8)
+    assert abs(together.objective - reference.objective) <= 2e-8 * reference.objective
 
 
 def test_stops_at_max_iter_with_an_honest_gap():

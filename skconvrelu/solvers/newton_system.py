@@ -96,7 +96,8 @@ class NewtonSystem:
             scaled = np.linalg.solve(self._root, q[:, :, None])[:, :, 0]  # S^-1 q, which S'(fitted - shift) must equal
             r = rhs - np.einsum("bij,bj->bi", self._H, x) - self._fits.adjoint(q)
             rc = rhs_intercept - self._basis.T @ q.sum(axis=0)
-            rs = np.linalg.solve(self._root.transpose(0, 2, 1), (scaled - back)[:, :, None])[:, :, 0]
+            turned = np.linalg.solve(self._root.transpose(0, 2, 1), (scaled - back)[:, :, None])
+            rs = np.asarray(turned[:, :, 0], dtype=np.float64)
             error = max(
                 np.abs(r).max(initial=0.0) / max(np.abs(rhs).max(initial=0.0), 1e-300),
                 np.abs(rc).max(initial=0.0) / max(np.abs(q).sum(), 1e-300),

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from skconvrelu.program import Candidate, ConvexProgram, Index, Solution
 from skconvrelu.solvers.cone_faces import ConeFaces
+from skconvrelu.solvers.loss_maps import loss_map
 from skconvrelu.solvers.newton_system import BlockFits
 from skconvrelu.solvers.semismooth_system import SemismoothSystem
 
@@ -29,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 #: first sigma beta, and the largest, in units of the median norm of the nonzero blocks
 _FIRST_SIGMA, _LAST_SIGMA = 30.0, 1e6
+#: first width of the proximal term of a piecewise linear loss, in units of the typical residual
+_FIRST_WIDTH = 10.0
 #: sigma of the intercept relative to that of the blocks, in units of the mean square row of X: it is not to be held back
 _FREE = 100.0
 #: Newton steps of one outer step
@@ -43,9 +46,10 @@ _PATIENCE = 6
 
 @dataclass(frozen=True)
 class _Point:
-    """Outputs ``F`` and what belongs to them in the present subproblem."""
+    """Variables ``z`` of the loss map and what belongs to them in the present subproblem."""
 
-    F: Array  # (n, K), intercept included
+    z: Array  # (n, K)
+    F: Array  # (n, K), outputs that go with the dual point, intercept included
     dual: Array  # (n, K)
     q: Array  # (B, d) projections, only where longer than sigma beta
     lengths: Array  # (B,)
@@ -68,6 +72,9 @@ class ProximalNewton:
         self.coef = np.zeros((program.n_blocks, program.X.shape[1]))
         self.coef[start.blocks] = start.coef
         self.c = self.basis.T @ start.intercept
+        self.F = self.fits.outputs(self.coef) + self.basis @ self.c
+        self.loss = loss_map(program, self.F, _FIRST_WIDTH, _LAST_SIGMA)
+        self.dual = start.dual
         self.sigma = _FIRST_SIGMA * self._median_size(self.coef) / program.beta
         self.ceiling = np.inf  # of sigma, once a subproblem was too hard
         self.free = _FREE * float(program.weights @ np.square(program.X).sum(axis=1))
@@ -76,15 +83,16 @@ class ProximalNewton:
     def run(self, *, tol: float, max_iter: int) -> Candidate:
         """Outer steps until the gap of the iterate is below ``tol`` times its objective, or nothing improves any more."""
         program = self.program
-        F = self.fits.outputs(self.coef) + self.basis @ self.c
-        value = program.loss_value(F) + program.penalty(self.coef)
+        value = program.loss_value(self.F) + program.penalty(self.coef)
         best: Candidate | None = None
         best_gap, in_vain = np.inf, 0
         while True:
-            point, primal, n_inner, solved = self._subproblem(F, value, tol, max_iter - self.n_iter)
+            z = self.loss.variables(self.F, self.dual)
+            point, primal, n_inner, solved = self._subproblem(z, value, tol, max_iter - self.n_iter)
+            self.dual = point.dual
             if solved or primal < value:
-                F, self.coef, self.c = point.F, point.coef, point.c
-                value = self._objective(point)
+                self.F, self.coef, self.c = point.F - point.residual, point.coef, point.c
+                value = program.loss_value(self.F) + program.penalty(self.coef)
             candidate, gap = self._candidate(point, tol)
             logger.debug(
                 "sigma %.1e, %d Newton steps, objective %.10g, gap %.2e, %d blocks",
@@ -109,6 +117,7 @@ class ProximalNewton:
         sigma = min(factor * self.sigma, largest, self.ceiling)
         if self.faces is not None:
             self.faces.restore(self.faces.remembered(), sigma / self.sigma)
+        self.loss.recentre(self.F, sigma / self.sigma)
         self.sigma = sigma
 
     @staticmethod
@@ -118,9 +127,9 @@ class ProximalNewton:
 
     # one subproblem
 
-    def _subproblem(self, F: Array, value: float, tol: float, max_steps: int) -> tuple[_Point, float, int, bool]:
+    def _subproblem(self, z: Array, value: float, tol: float, max_steps: int) -> tuple[_Point, float, int, bool]:
         """Newton steps until the subproblem's own gap is a small part of what it gained."""
-        point = self._at(F)
+        point = self._at(z)
         for step in range(_INNER + 1):
             primal, gap = self._inner_gap(point)
             solved = step > 0 and gap <= max(
@@ -136,9 +145,9 @@ class ProximalNewton:
             point = moved
         return point, primal, step, solved
 
-    def _at(self, F: Array) -> _Point:
-        program, sigma, level = self.program, self.sigma, self.sigma * self.program.beta
-        dual = -program.weights[:, None] * program.loss.gradient(F, program.Y)
+    def _at(self, z_loss: Array) -> _Point:
+        sigma, level = self.sigma, self.sigma * self.program.beta
+        dual, F = self.loss.dual(z_loss), self.loss.outputs(z_loss)
         z = self.coef + sigma * self.fits.adjoint(dual)
         lengths = np.sqrt(np.einsum("bi,bi->b", z, z))
         q = np.zeros_like(z)
@@ -149,29 +158,26 @@ class ProximalNewton:
         coef = q * np.where(lengths > 0.0, shrink, 0.0)[:, None]
         c = self.c + sigma * self.free * (self.basis.T @ dual.sum(axis=0))
         fitted = self.fits.outputs(coef) + self.basis @ c
-        conjugate = -float(np.einsum("nk,nk->", dual, F)) - program.loss_value(F)
+        conjugate = -float(np.einsum("nk,nk->", dual, F)) - self.loss.value(F)
         merit = conjugate + float(np.square(coef).sum() + np.square(c).sum() / self.free) / (2.0 * sigma)
-        return _Point(F, dual, q, lengths, coef, c, F - fitted, merit)
-
-    def _objective(self, point: _Point) -> float:
-        program = self.program
-        return program.loss_value(point.F - point.residual) + program.penalty(point.coef)
+        return _Point(z_loss, F, dual, q, lengths, coef, c, F - fitted, merit)
 
     def _inner_gap(self, point: _Point) -> tuple[float, float]:
         """The subproblem's value at the point's blocks, and its distance to the dual function."""
         moved = np.square(point.coef - self.coef).sum() + np.square(point.c - self.c).sum() / self.free
         origin = np.square(self.coef).sum() + np.square(self.c).sum() / self.free
-        primal = self._objective(point) + float(moved) / (2.0 * self.sigma)
+        loss = self.loss.value(point.F - point.residual)
+        primal = loss + self.program.penalty(point.coef) + float(moved) / (2.0 * self.sigma)
         return primal, primal + point.merit - float(origin) / (2.0 * self.sigma)
 
     def _newton_step(self, point: _Point) -> _Point | None:
         """One semismooth Newton step with backtracking on the dual function; None when it cannot be lowered."""
-        dF, slope = self._direction(point)
+        dz, slope = self._direction(point)
         memory = None if self.faces is None else self.faces.remembered()
         step = 1.0
         size = float(np.abs(point.residual).max())
         for _ in range(30):
-            trial = self._at(point.F + step * dF)
+            trial = self._at(point.z + step * dz)
             if trial.merit <= point.merit + 1e-4 * step * slope:
                 return trial
             change = trial.merit - point.merit
@@ -183,19 +189,18 @@ class ProximalNewton:
         return None
 
     def _direction(self, point: _Point) -> tuple[Array, float]:
-        """Newton direction in F, and the slope of the merit along it.
+        """Newton direction in z, and the slope of the merit along it.
 
-        With the curvature ``S S'`` of the loss and ``Q = sigma B M B'``, M the derivative of the projections and shrinkages:
-        ``dF = -(I + Q S S')^-1 R``.
+        With ``-S S'`` the derivative of the dual point by the outputs and ``Q = sigma B M B'``, M the derivative of the projections and
+        shrinkages: ``dF = -(I + Q S S')^-1 R``.
         """
-        program = self.program
-        root = np.sqrt(program.weights)[:, None, None] * program.loss.curvature_root(point.F, program.Y)
+        root = self.loss.root(point.z, float(np.abs(point.residual).max()))
         border = np.sqrt(self.sigma * self.free) * self.basis
         system = SemismoothSystem(self.fits, *self._derivative_factor(point), border, root)
         rhs = np.einsum("nkl,nk->nl", root, point.residual)
         x = system.solve(rhs)
         dF = system.derivative(np.einsum("nkl,nl->nk", root, x)) - point.residual
-        return dF, -float(np.einsum("nl,nl->", rhs, x))
+        return self.loss.change(point.z, dF), -float(np.einsum("nl,nl->", rhs, x))
 
     def _derivative_factor(self, point: _Point) -> tuple[Array, Index]:
         """Rows ``l`` (p, d) with the block each belongs to: ``sigma`` times the derivative of prox_j is the sum of their l l'.
@@ -224,7 +229,11 @@ class ProximalNewton:
         program = self.program
         fitted = point.F - point.residual - self.basis @ point.c
         objective = program.loss_value(fitted + program.best_intercept(fitted)) + program.penalty(point.coef)
-        dual = program.dual_point(point.F - self.basis @ point.c)
+        dual = (
+            program.dual_point(point.F - self.basis @ point.c)
+            if program.loss.smooth
+            else program.balanced_dual(point.dual)
+        )
         V = self.fits.adjoint(dual)
         prices = np.sqrt(np.einsum("bi,bi->b", V, V))
         dear = np.flatnonzero(prices > program.beta)
