@@ -15,9 +15,15 @@ from sklearn.utils.estimator_checks import (
 from skconvrelu import ConvexReLUClassifier, ConvexReLURegressor
 
 ESTIMATORS = [ConvexReLURegressor(), ConvexReLUClassifier()]
+#: the plain sampled program of every other loss, which is what the losses differ in
+PLAIN = {"refine": False, "n_arrangements": 10}
+LOSSES = [
+    *(ConvexReLURegressor(loss=loss, **PLAIN) for loss in ("huber", "absolute_error", "quantile", "poisson")),
+    *(ConvexReLUClassifier(loss=loss, **PLAIN) for loss in ("hinge", "squared_hinge", "squared_error")),
+]
 
 
-@parametrize_with_checks(ESTIMATORS)
+@parametrize_with_checks([*ESTIMATORS, *LOSSES])
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
 

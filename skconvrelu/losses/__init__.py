@@ -6,15 +6,21 @@ program multiplies by the weights ``w_i = s_i / S``. Adding a loss means one cla
 """
 
 from skconvrelu.losses._base import Loss
-from skconvrelu.losses._piecewise import AbsoluteError, Hinge, PiecewiseLinear, Quantile
+from skconvrelu.losses._piecewise import (
+    AbsoluteError,
+    Hinge,
+    Huber,
+    PiecewiseLinear,
+    PiecewiseQuadratic,
+    Quantile,
+    SquaredHinge,
+)
 from skconvrelu.losses._smooth import (
     BinaryLogLoss,
-    Huber,
     MultinomialLogLoss,
     Poisson,
     SquaredError,
     SquaredErrorOnCodes,
-    SquaredHinge,
 )
 
 __all__ = [
@@ -25,6 +31,7 @@ __all__ = [
     "Loss",
     "MultinomialLogLoss",
     "PiecewiseLinear",
+    "PiecewiseQuadratic",
     "Poisson",
     "Quantile",
     "SquaredError",

@@ -1,4 +1,4 @@
-"""Piecewise linear losses: two slopes and a kink, and the smooth loss that stands in for them where only a direction is wanted."""
+"""Piecewise quadratic and piecewise linear losses: a kink, two slopes, and how far the kink is rounded."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from skconvrelu.losses._base import Loss
 Array = NDArray[np.float64]
 
 
-class PiecewiseLinear(Loss):
-    """``max(lower (f - k), upper (f - k))`` with slopes ``lower < upper`` and a kink k that depend on the target.
+class PiecewiseQuadratic(Loss):
+    """Gradient ``(f - k) / width`` clipped to the slopes ``lower < upper``; kink k and slopes depend on the target.
 
-    The dual domain is the box ``lower <= a <= upper``, the conjugate ``a k``. A lower (upper) slope of minus (plus) infinity forbids
-    outputs on that side of the kink.
+    The dual domain is the box ``lower <= a <= upper``, the conjugate ``a k + width a^2 / 2``. Solvers use this form, which is what makes
+    these losses exact and robust where their curvature vanishes or, for width 0, is infinite.
     """
 
-    smooth = False
+    #: compliance of the kink
+    width: float
 
     @abstractmethod
     def kink(self, Y: Array) -> Array:
@@ -28,6 +29,35 @@ class PiecewiseLinear(Loss):
     @abstractmethod
     def slopes(self, Y: Array) -> tuple[Array, Array]:
         """Lower and upper slopes, (n, K) each."""
+
+    def value(self, F: Array, Y: Array) -> Array:
+        A = self.gradient(F, Y)
+        return np.asarray((A * (F - self.kink(Y) - 0.5 * self.width * A)).sum(axis=1))
+
+    def gradient(self, F: Array, Y: Array) -> Array:
+        return np.clip((F - self.kink(Y)) / self.width, *self.slopes(Y))
+
+    def curvature_root(self, F: Array, Y: Array) -> Array:
+        A = (F - self.kink(Y)) / self.width
+        lower, upper = self.slopes(Y)
+        inside = ((lower <= A) & (upper >= A)) / np.sqrt(self.width)
+        return inside[:, :, None] * np.eye(F.shape[1])
+
+    def conjugate(self, A: Array, Y: Array) -> Array:
+        return np.asarray((A * self.kink(Y) + 0.5 * self.width * A * A).sum(axis=1))
+
+    def project_dual(self, A: Array, Y: Array) -> Array:
+        return np.clip(A, *self.slopes(Y))
+
+    def outputs_at(self, A: Array, Y: Array) -> Array:
+        return self.kink(Y) + self.width * A
+
+
+class PiecewiseLinear(PiecewiseQuadratic):
+    """``max(lower (f - k), upper (f - k))``: width 0. An infinite slope forbids outputs on its side of the kink."""
+
+    smooth = False
+    width = 0.0
 
     def value(self, F: Array, Y: Array) -> Array:
         lower, upper = self.slopes(Y)
@@ -43,16 +73,6 @@ class PiecewiseLinear(Loss):
 
     def curvature_root(self, F: Array, Y: Array) -> Array:
         return np.zeros((*F.shape, F.shape[1]))
-
-    def conjugate(self, A: Array, Y: Array) -> Array:
-        return np.asarray((A * self.kink(Y)).sum(axis=1))
-
-    def project_dual(self, A: Array, Y: Array) -> Array:
-        return np.clip(A, *self.slopes(Y))
-
-    def outputs_at(self, A: Array, Y: Array) -> Array:
-        """The kinks, where every gradient of the dual domain is one."""
-        return self.kink(Y)
 
     def best_constant(self, F: Array, Y: Array, weights: Array) -> Array:
         """A weighted quantile of the distances to the kinks."""
@@ -71,35 +91,49 @@ class PiecewiseLinear(Loss):
         return _Smoothed(self, width)
 
 
-class _Smoothed(Loss):
-    """The Moreau envelope of a piecewise linear loss: gradient ``(f - k) / width`` clipped to the slopes."""
+class _Smoothed(PiecewiseQuadratic):
+    """The Moreau envelope of a piecewise linear loss."""
+
+    name = "smoothed"
 
     def __init__(self, loss: PiecewiseLinear, width: float) -> None:
         self.loss, self.width = loss, width
 
-    name = "smoothed"
+    def kink(self, Y: Array) -> Array:
+        return self.loss.kink(Y)
 
-    def gradient(self, F: Array, Y: Array) -> Array:
-        return np.clip((F - self.loss.kink(Y)) / self.width, *self.loss.slopes(Y))
+    def slopes(self, Y: Array) -> tuple[Array, Array]:
+        return self.loss.slopes(Y)
 
-    def value(self, F: Array, Y: Array) -> Array:
-        A = self.gradient(F, Y)
-        return np.asarray((A * (F - self.loss.kink(Y) - 0.5 * self.width * A)).sum(axis=1))
 
-    def curvature_root(self, F: Array, Y: Array) -> Array:
-        A = (F - self.loss.kink(Y)) / self.width
-        lower, upper = self.loss.slopes(Y)
-        inside = ((lower <= A) & (upper >= A)) / np.sqrt(self.width)
-        return inside[:, :, None] * np.eye(F.shape[1])
+class Huber(PiecewiseQuadratic):
+    """``r^2 / 2`` for ``|r| <= epsilon``, else ``epsilon |r| - epsilon^2 / 2``, with r = f - y."""
 
-    def conjugate(self, A: Array, Y: Array) -> Array:
-        return np.asarray((A * self.loss.kink(Y) + 0.5 * self.width * A * A).sum(axis=1))
+    name = "huber"
+    width = 1.0
 
-    def project_dual(self, A: Array, Y: Array) -> Array:
-        return self.loss.project_dual(A, Y)
+    def __init__(self, epsilon: float) -> None:
+        self.epsilon = float(epsilon)
 
-    def outputs_at(self, A: Array, Y: Array) -> Array:
-        return self.loss.kink(Y) + self.width * A
+    def kink(self, Y: Array) -> Array:
+        return Y
+
+    def slopes(self, Y: Array) -> tuple[Array, Array]:
+        return np.full(Y.shape, -self.epsilon), np.full(Y.shape, self.epsilon)
+
+
+class SquaredHinge(PiecewiseQuadratic):
+    """``max(0, 1 - m)^2`` with m = y f, y in {-1, +1}; with ``p = -y a >= 0`` the conjugate is ``p^2 / 4 - p``."""
+
+    name = "squared_hinge"
+    unitless = True
+    width = 0.5
+
+    def kink(self, Y: Array) -> Array:
+        return Y
+
+    def slopes(self, Y: Array) -> tuple[Array, Array]:
+        return np.where(Y > 0.0, -np.inf, 0.0), np.where(Y > 0.0, 0.0, np.inf)
 
 
 class Quantile(PiecewiseLinear):

@@ -1,4 +1,4 @@
-"""Losses with a gradient everywhere."""
+"""Losses with a second derivative everywhere."""
 
 from __future__ import annotations
 
@@ -49,38 +49,6 @@ class SquaredErrorOnCodes(SquaredError):
     unitless = True
 
 
-class Huber(Loss):
-    """``r^2 / 2`` for ``|r| <= epsilon``, else ``epsilon |r| - epsilon^2 / 2``, with r = f - y.
-
-    The conjugate is ``a^2 / 2 + a y`` on ``|a| <= epsilon``.
-    """
-
-    name = "huber"
-
-    def __init__(self, epsilon: float) -> None:
-        self.epsilon = float(epsilon)
-
-    def value(self, F: Array, Y: Array) -> Array:
-        size = np.abs(F - Y)
-        near = np.minimum(size, self.epsilon)
-        return np.asarray((near * (size - 0.5 * near)).sum(axis=1))
-
-    def gradient(self, F: Array, Y: Array) -> Array:
-        return np.clip(F - Y, -self.epsilon, self.epsilon)
-
-    def curvature_root(self, F: Array, Y: Array) -> Array:
-        return _diagonal((np.abs(F - Y) <= self.epsilon).astype(np.float64))
-
-    def conjugate(self, A: Array, Y: Array) -> Array:
-        return (0.5 * A * A + A * Y).sum(axis=1)
-
-    def project_dual(self, A: Array, Y: Array) -> Array:
-        return np.clip(A, -self.epsilon, self.epsilon)
-
-    def outputs_at(self, A: Array, Y: Array) -> Array:
-        return A + Y
-
-
 class Poisson(Loss):
     """``exp(f) - y f`` plus ``y log y - y``, which makes it half the deviance; ``q = a + y >= 0``, conjugate ``q log q - q - y log y + y``.
 
@@ -117,32 +85,6 @@ class Poisson(Loss):
 
     def mean(self, F: Array) -> Array:
         return np.exp(np.minimum(F, _LARGEST))
-
-
-class SquaredHinge(Loss):
-    """``max(0, 1 - m)^2`` with m = y f, y in {-1, +1}; with ``p = -y a >= 0`` the conjugate is ``p^2 / 4 - p``."""
-
-    name = "squared_hinge"
-    unitless = True
-
-    def value(self, F: Array, Y: Array) -> Array:
-        return np.asarray(np.square(np.maximum(0.0, 1.0 - Y * F)).sum(axis=1))
-
-    def gradient(self, F: Array, Y: Array) -> Array:
-        return -2.0 * Y * np.maximum(0.0, 1.0 - Y * F)
-
-    def curvature_root(self, F: Array, Y: Array) -> Array:
-        return _diagonal(np.where(Y * F < 1.0, np.sqrt(2.0), 0.0))
-
-    def conjugate(self, A: Array, Y: Array) -> Array:
-        p = -Y * A
-        return (0.25 * p * p - p).sum(axis=1)
-
-    def project_dual(self, A: Array, Y: Array) -> Array:
-        return -Y * np.maximum(-Y * A, 0.0)
-
-    def outputs_at(self, A: Array, Y: Array) -> Array:
-        return Y * (1.0 + 0.5 * Y * A)
 
 
 class BinaryLogLoss(Loss):

@@ -2,7 +2,7 @@
 
 Variables of a block are its vector u, the head t >= ||u|| (eliminated in closed form), slacks ``s = (2D - I) X u`` with
 multipliers ``rho``, and the dual vector ``w``, ``||w|| <= beta``. A smooth loss enters through gradient and curvature only, a
-piecewise linear one through slacks of its own (:mod:`skconvrelu.solvers.loss_slacks`).
+piecewise linear or quadratic one through slacks of its own (:mod:`skconvrelu.solvers.loss_slacks`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skconvrelu._products import ColumnProducts
-from skconvrelu.losses import PiecewiseLinear
+from skconvrelu.losses import PiecewiseQuadratic
 from skconvrelu.program import Candidate, ConvexProgram, Solution
 from skconvrelu.solvers.loss_slacks import LossSlacks, SlackStep
 from skconvrelu.solvers.newton_system import BlockFits, NewtonSystem
@@ -76,15 +76,16 @@ class InteriorPoint:
         self.signs = 2.0 * masks[:, rows] - 1.0
         self.products = ColumnProducts(self.A) if len(rows) else None
         # steps need no damping where the optimality conditions are linear but for complementarity
-        self.quadratic = program.loss.quadratic or not program.loss.smooth
+        slacks = isinstance(program.loss, PiecewiseQuadratic)
+        self.quadratic = program.loss.quadratic or slacks
         self.system = NewtonSystem(
             self.fits,
             self.basis,
             constant_curvature=program.loss.quadratic,
-            unbounded_curvature=not program.loss.smooth,
+            unbounded_curvature=slacks,
         )
         self.degree = self.signs.size + program.n_blocks
-        if isinstance(program.loss, PiecewiseLinear):
+        if isinstance(program.loss, PiecewiseQuadratic):
             self.degree += LossSlacks.count(program.loss, program.Y)
         self._state = self._start() if start is None else self._start_near(start)
         # turns a stationarity residual into the complementarity that belongs to it
@@ -135,7 +136,7 @@ class InteriorPoint:
         return _State(np.zeros((B, d)), self.basis.T @ base, slack, rho, w, cones, loss)
 
     def _loss_slacks(self, F: Array, dual: Array | None, mu: float) -> LossSlacks | None:
-        if not isinstance(self.program.loss, PiecewiseLinear):
+        if not isinstance(self.program.loss, PiecewiseQuadratic):
             return None
         return LossSlacks.start(self.program.loss, F, self.program.Y, self.program.weights, dual, mu)
 

@@ -1,8 +1,8 @@
-"""Piecewise linear losses inside the interior point, exactly: slacks for their two sides instead of smoothing.
+"""Piecewise linear and quadratic losses inside the interior point, exactly: slacks for their two sides instead of smoothing.
 
-With the residual ``r = f - k`` split as ``r = above - below``, both nonnegative, and the gradient g kept between the slopes, optimality is
-``(upper - g) above = 0`` and ``(g - lower) below = 0``. All of it is eliminated sample by sample: what is left for the Newton system
-is a curvature ``1 / h`` with ``h = above / (upper - g) + below / (g - lower)`` and a shift of the outputs.
+With the residual split as ``f - k = width g + above - below``, the last two nonnegative, and the gradient g between the slopes,
+optimality is ``(upper - g) above = 0`` and ``(g - lower) below = 0``. All of it is eliminated sample by sample: what is left for the Newton system
+is a curvature ``1 / h`` with ``h = width + above / (upper - g) + below / (g - lower)`` and a shift of the outputs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu.losses import PiecewiseLinear
+from skconvrelu.losses import PiecewiseQuadratic
 
 Array = NDArray[np.float64]
 
@@ -34,6 +34,7 @@ class LossSlacks:
     lower: Array
     upper: Array
     weights: Array  # (n, 1)
+    width: float
     g: Array
     above: Array
     below: Array
@@ -42,14 +43,14 @@ class LossSlacks:
     target_below: Array | None = None
 
     @staticmethod
-    def count(loss: PiecewiseLinear, Y: Array) -> int:
+    def count(loss: PiecewiseQuadratic, Y: Array) -> int:
         """Number of complementarity pairs."""
         lower, upper = loss.slopes(Y)
         return int(np.isfinite(lower).sum() + np.isfinite(upper).sum())
 
     @classmethod
     def start(
-        cls, loss: PiecewiseLinear, F: Array, Y: Array, weights: Array, dual: Array | None, mu: float
+        cls, loss: PiecewiseQuadratic, F: Array, Y: Array, weights: Array, dual: Array | None, mu: float
     ) -> LossSlacks:
         """A point well inside, near outputs ``F`` and, if given, a dual point; products are about ``mu``."""
         lower, upper = loss.slopes(Y)
@@ -57,7 +58,7 @@ class LossSlacks:
         span = np.where(np.isfinite(lower) & np.isfinite(upper), upper - lower, 1.0)
         low, high = np.where(np.isfinite(lower), lower, upper - span), np.where(np.isfinite(upper), upper, lower + span)
         g = 0.5 * (low + high) if dual is None else np.clip(-dual / w, low + 0.02 * span, high - 0.02 * span)
-        r = F - kink
+        r = F - kink - loss.width * g
         least = mu / (w * span)
         above = np.where(np.isfinite(upper), np.maximum(np.maximum(r, 0.0), least), 0.0)
         below = np.where(np.isfinite(lower), np.maximum(np.maximum(-r, 0.0), least), 0.0)
@@ -65,7 +66,7 @@ class LossSlacks:
         both = np.isfinite(lower) & np.isfinite(upper)
         above = np.where(both, np.maximum(r, 0.0) + least, above)
         below = np.where(both, above - r, below)
-        return cls(kink, lower, upper, w, g, above, below)
+        return cls(kink, lower, upper, w, loss.width, g, above, below)
 
     def _rooms(self) -> tuple[Array, Array]:
         """Distances of the gradient to its slopes; infinite where the slope is."""
@@ -86,7 +87,7 @@ class LossSlacks:
 
     def _compliance(self) -> Array:
         high, low = self._rooms()
-        return self.above / high + self.below / low
+        return self.width + self.above / high + self.below / low
 
     def curvature_root(self, F: Array) -> Array:
         """Root (n, K, K) of the weighted curvature; remembers the outputs that the steps start from."""
@@ -106,7 +107,7 @@ class LossSlacks:
         if predicted is not None:
             self.target_above = self.target_above + predicted.g * predicted.above
             self.target_below = self.target_below - predicted.g * predicted.below
-        residual = self.outputs - self.kink - self.above + self.below
+        residual = self.outputs - self.kink - self.width * self.g - self.above + self.below
         return self.target_above / high - self.target_below / low - residual
 
     def step(self, change: Array) -> SlackStep:
