@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import column_or_1d, validate_data
 
 from skconvrelu._base import BaseConvexReLU
 from skconvrelu._sklearn import Interval, StrOptions, fit_context
@@ -174,7 +174,8 @@ class ConvexReLURegressor(RegressorMixin, BaseConvexReLU):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
+        # several targets work with every loss, but scikit-learn's check of them has negative ones only
+        tags.target_tags.multi_output = self.loss != "poisson"
         tags.target_tags.positive_only = self.loss == "poisson"
         return tags
 
@@ -240,6 +241,8 @@ class ConvexReLURegressor(RegressorMixin, BaseConvexReLU):
         weights = self._validate_weights(X, sample_weight)
         y = np.asarray(y, dtype=np.float64)
         if self.loss == "poisson":
+            if y.ndim == 2 and y.shape[1] == 1:
+                y = column_or_1d(y, warn=True)
             if (y < 0.0).any():
                 raise ValueError("y has negative entries, which loss='poisson' cannot fit; its targets must be y >= 0.")
             if self.fit_intercept and not (weights @ y.reshape(len(y), -1) > 0.0).all():

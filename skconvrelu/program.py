@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skconvrelu.cones import project
-from skconvrelu.losses import Loss
+from skconvrelu.losses import Loss, PiecewiseLinear
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -23,15 +23,19 @@ Mask = NDArray[np.bool_]
 _ROUNDED = 1e-2
 
 
-def _balancing_shift(A: Array, loss: Loss, Y: Array, weights: Array) -> Array:
-    """The shift (K,) after which the projection of ``A`` on the dual domain has weighted sum zero: bisection on a monotone sum."""
-    reach = 2.0 * np.abs(A).max(axis=0) + 1.0
+def _balanced(A: Array, loss: Loss, Y: Array, weights: Array) -> Array:
+    """Gradients in the dual domain whose weighted sum vanishes: shifted, by bisection on a monotone sum; the rest is scaled away."""
+    reach = 2.0 * np.abs(A).max(axis=0)
     low, high = -reach, reach
-    for _ in range(200):
+    for _ in range(60):
         middle = 0.5 * (low + high)
         above = weights @ loss.project_dual(A + middle, Y) > 0.0
         low, high = np.where(above, low, middle), np.where(above, middle, high)
-    return 0.5 * (low + high)
+    A = loss.project_dual(A + 0.5 * (low + high), Y)
+    up, down = weights @ np.maximum(A, 0.0), weights @ np.maximum(-A, 0.0)
+    least = np.minimum(up, down)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(A > 0.0, np.nan_to_num(least / up), np.nan_to_num(least / down)) * A
 
 
 @dataclass(frozen=True)
@@ -172,9 +176,14 @@ class ConvexProgram:
         """The program with a smooth loss in place of a piecewise linear one; kinks are rounded over ``share`` of its typical size."""
         if self.loss.smooth:
             return self
+        return replace(self, loss=self.loss.smoothed(share * self.typical_distance()))
+
+    def typical_distance(self) -> float:
+        """Mean distance of the best constant to the kinks of a piecewise linear loss: the unit of its outputs."""
+        assert isinstance(self.loss, PiecewiseLinear)
         zero = np.zeros_like(self.Y)
-        typical = self.loss_value(zero + self.best_intercept(zero)) or 1.0
-        return replace(self, loss=self.loss.smoothed(share * typical))
+        distance = float(np.abs(self.loss.kink(self.Y) - self.best_intercept(zero)).mean())
+        return distance or 1.0
 
     def dual_point(self, F: Array) -> Array:
         """``lambda_i = -w_i l'(f_i, y_i)`` (n, K) at outputs ``F`` with the best intercept added, so that its sum vanishes.
@@ -182,7 +191,10 @@ class ConvexProgram:
         Where the loss has kinks, gradients of a slightly smoothed one: they lie in its dual domain, and their sum vanishes too.
         """
         smooth = self.smoothed(_ROUNDED)
-        return -self.weights[:, None] * smooth.loss.gradient(F + smooth.best_intercept(F), self.Y)
+        A = smooth.loss.gradient(F + smooth.best_intercept(F), self.Y)
+        if not self.loss.smooth and self.intercept_basis.shape[1]:
+            A = _balanced(A, self.loss, self.Y, self.weights)
+        return -self.weights[:, None] * A
 
     def balanced_dual(self, dual: Array) -> Array:
         """The nearest kind of dual point a certificate can use: moved into the dual domain, its sum made to vanish exactly."""
@@ -190,8 +202,7 @@ class ConvexProgram:
         if self.loss.smooth:
             return self.dual_point(self.loss.outputs_at(A, self.Y))
         if self.intercept_basis.shape[1]:
-            A = A + _balancing_shift(A, self.loss, self.Y, self.weights)
-            A = self.loss.project_dual(A, self.Y)
+            A = _balanced(A, self.loss, self.Y, self.weights)
         return -self.weights[:, None] * A
 
     def dual_value(self, dual: Array) -> float:

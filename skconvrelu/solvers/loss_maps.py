@@ -99,6 +99,5 @@ def loss_map(program: ConvexProgram, F: Array, first: float, last: float) -> Smo
     """The map of a program's loss; ``first`` and ``last`` proximal widths are in units of the typical residual."""
     if program.loss.smooth:
         return SmoothMap(program)
-    zero = np.zeros_like(program.Y)
-    typical = program.loss_value(zero + program.best_intercept(zero)) or 1.0
+    typical = program.typical_distance()
     return KinkMap(program, F, first * typical, last * typical)

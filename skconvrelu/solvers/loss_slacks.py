@@ -1,8 +1,8 @@
 """Piecewise linear and quadratic losses inside the interior point, exactly: slacks for their two sides instead of smoothing.
 
 With the residual split as ``f - k = width g + above - below``, the last two nonnegative, and the gradient g between the slopes,
-optimality is ``(upper - g) above = 0`` and ``(g - lower) below = 0``. All of it is eliminated sample by sample: what is left for the Newton system
-is a curvature ``1 / h`` with ``h = width + above / (upper - g) + below / (g - lower)`` and a shift of the outputs.
+optimality is ``(upper - g) above = 0`` and ``(g - lower) below = 0``. All of it is eliminated sample by sample: what is left for the
+Newton system is a curvature ``1 / h`` with ``h = width + above / (upper - g) + below / (g - lower)`` and a shift of the outputs.
 """
 
 from __future__ import annotations
