@@ -251,7 +251,7 @@ def auto_beta(program: ConvexProgram) -> float:
     if beta_max == 0.0:  # no unit can gain anything, and any penalty keeps the zero network
         return 1.0
     if program.constrained:
-        dual = program.dual_point(np.zeros_like(program.Y))
+        dual = program.zero_dual()
         beta_max = max(beta_max, searched_max_price(program.X, dual, program.patterns))
     floor = AUTO_FLOOR * program.largest_price() if program.loss.unitless else 0.0
     return max(AUTO_FRACTION * beta_max, floor)

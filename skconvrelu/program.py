@@ -196,6 +196,27 @@ class ConvexProgram:
             A = _balanced(A, self.loss, self.Y, self.weights)
         return -self.weights[:, None] * A
 
+    def zero_dual(self) -> Array:
+        """The dual point of the zero network, exact where the loss has kinks: those that the constant meets share what balances the rest.
+
+        Where more than one sample is met, other shares would do as well, so that prices there bound the least beta from above.
+        """
+        zero = np.zeros_like(self.Y)
+        if not isinstance(self.loss, PiecewiseLinear):
+            return self.dual_point(zero)
+        r = zero + self.best_intercept(zero) - self.loss.kink(self.Y)
+        met = np.abs(r) <= 1e-12 * self.typical_distance()
+        lower, upper = self.loss.slopes(self.Y)
+        A = np.where(met, lower, np.where(r < 0.0, lower, upper))
+        if self.intercept_basis.shape[1]:
+            room = self.weights @ np.where(met, upper - lower, 0.0)
+            share = np.clip(-(self.weights @ A) / np.where(room > 0.0, room, 1.0), 0.0, 1.0)
+            A = A + np.where(met, share * (upper - lower), 0.0)
+            A = _balanced(A, self.loss, self.Y, self.weights)
+        else:
+            A = np.where(met, np.clip(0.0, lower, upper), A)
+        return -self.weights[:, None] * A
+
     def balanced_dual(self, dual: Array) -> Array:
         """The nearest kind of dual point a certificate can use: moved into the dual domain, its sum made to vanish exactly."""
         A = self.loss.project_dual(-dual / self.weights[:, None], self.Y)
@@ -236,7 +257,7 @@ class ConvexProgram:
 
     def beta_max(self) -> float:
         """The smallest beta whose optimum over these blocks is the zero network: the largest price at the best constant."""
-        dual = self.dual_point(np.zeros_like(self.Y))
+        dual = self.zero_dual()
         upper, lower = self.prices(dual, rtol=1e-3)
         leaders = np.flatnonzero(upper >= (1.0 - 1e-9) * lower.max(initial=0.0))
         largest = float(self.prices(dual, leaders, rtol=1e-12)[0].max(initial=0.0))

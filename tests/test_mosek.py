@@ -29,14 +29,31 @@ from mosek_server import LoopbackServer, failing, inject, reply, solving
 from reference import cvxpy_optimum
 
 import skconvrelu
-from skconvrelu.losses import BinaryLogLoss, MultinomialLogLoss, SquaredError
+from skconvrelu.losses import (
+    AbsoluteError,
+    BinaryLogLoss,
+    Hinge,
+    Huber,
+    MultinomialLogLoss,
+    Poisson,
+    Quantile,
+    SquaredError,
+    SquaredHinge,
+)
 from skconvrelu.program import ConvexProgram
 from skconvrelu.solvers import SolverError, SolverUnavailableError, clarabel
 from skconvrelu.solvers import mosek as backend
 from skconvrelu.solvers.conic import ConePart, ConicForm, ConicSolution, Triplets, conic_form
 
 ACCURACY = 1e-9
-FORMS = [("squared", "primal"), ("squared", "dual"), ("binary", "primal"), ("softmax", "primal")]
+OTHERS = ("huber", "poisson", "squared_hinge", "absolute_error", "quantile", "hinge")
+FORMS = [
+    ("squared", "primal"),
+    ("squared", "dual"),
+    ("binary", "primal"),
+    ("softmax", "primal"),
+    *((kind, "primal") for kind in OTHERS),
+]
 NETWORKS = pytest.mark.parametrize("constrained", [True, False], ids=["relu", "gated"])
 INTERCEPTS = pytest.mark.parametrize("intercept", [True, False], ids=["intercept", "no_intercept"])
 SIDES = pytest.mark.parametrize(("kind", "side"), FORMS)
@@ -62,6 +79,12 @@ def make(kind, constrained, intercept, n_patterns=5):
         "squared": lambda: (rng.standard_normal((n, 1)), SquaredError()),
         "binary": lambda: (np.sign(rng.standard_normal((n, 1))), BinaryLogLoss()),
         "softmax": lambda: (np.eye(3)[np.arange(n) % 3], MultinomialLogLoss()),
+        "huber": lambda: (rng.standard_normal((n, 1)), Huber(0.6)),
+        "poisson": lambda: (rng.poisson(2.0, (n, 1)).astype(float), Poisson()),
+        "squared_hinge": lambda: (np.sign(rng.standard_normal((n, 1))), SquaredHinge()),
+        "absolute_error": lambda: (rng.standard_normal((n, 1)), AbsoluteError()),
+        "quantile": lambda: (rng.standard_normal((n, 1)), Quantile(0.7)),
+        "hinge": lambda: (np.sign(rng.standard_normal((n, 1))), Hinge()),
     }[kind]()
     program = ConvexProgram.over_patterns(
         X, Y, weights / weights.sum(), patterns, loss, 1.0, constrained=constrained, fit_intercept=intercept
@@ -73,13 +96,15 @@ def make(kind, constrained, intercept, n_patterns=5):
 def optimum(kind, constrained, intercept, n_patterns=5):
     """The optimal value by an independent formulation in cvxpy."""
     p = make(kind, constrained, intercept, n_patterns)
-    name = "squared_error" if kind == "squared" else "log_loss"
+    parameter = {"huber": ":0.6", "quantile": ":0.7"}.get(kind, "")
+    name = {"squared": "squared_error", "binary": "log_loss", "softmax": "log_loss"}.get(kind, kind + parameter)
     with warnings.catch_warnings():
         # it asks for more digits than can always be had; too few of them would fail the comparison, never pass it
         warnings.filterwarnings("ignore", "Solution may be inaccurate", UserWarning)
-        return cvxpy_optimum(
+        value = cvxpy_optimum(
             p.X, p.Y, p.weights, p.patterns, name, p.beta, constrained=constrained, fit_intercept=intercept
         )
+    return value + p.weights @ p.loss.dropped(p.Y)
 
 
 def triplets(entries):

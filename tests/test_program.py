@@ -53,8 +53,9 @@ def test_best_intercept_minimises_the_loss(kind, size):
     b = program.best_intercept(F)
     found = minimize(lambda c: program.loss_value(F + c), np.zeros(program.Y.shape[1]), tol=1e-12)
     assert program.loss_value(F + b) <= found.fun + 1e-10
-    gradient = program.intercept_basis.T @ (program.weights @ program.loss.gradient(F + b, program.Y))
-    np.testing.assert_allclose(gradient, 0.0, atol=1e-13)
+    if program.loss.smooth:
+        gradient = program.intercept_basis.T @ (program.weights @ program.loss.gradient(F + b, program.Y))
+        np.testing.assert_allclose(gradient, 0.0, atol=1e-13)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -65,7 +66,10 @@ def test_zero_network_exactly_from_beta_max_on(kind, constrained):
     zero = solve_program(with_beta(program, beta_max), solver="scipy", tol=1e-4, max_iter=300)
     assert not len(zero.blocks)
     assert zero.gap <= 1e-15
-    below = solve_program(with_beta(program, 0.999 * beta_max), solver="scipy", tol=1e-9, max_iter=300)
+    if kind == "hinge":  # the constant meets the kinks of a whole class, so that beta_max is a bound
+        below = solve_program(with_beta(program, 0.1 * beta_max), solver="scipy", tol=1e-8, max_iter=300)
+    else:
+        below = solve_program(with_beta(program, 0.999 * beta_max), solver="scipy", tol=1e-9, max_iter=300)
     assert len(below.blocks)
     assert below.objective < zero.objective
 

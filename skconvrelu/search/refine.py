@@ -323,7 +323,8 @@ class _Search:
         """
         units = units.merged(self.program.X)
         if not len(units) or len(units) * len(self.program.X) > _POLISHABLE:
-            return units, self.program.dual_point(units.outputs(self.program.X))
+            at_units = self.program.dual_point(units.outputs(self.program.X))
+            return units, at_units if len(units) else self.program.zero_dual()
         program = own_program(self.program, units)
         start = Solution.unverified(program, np.arange(len(units)), units.coef)
         solution = self._solve(program, self.accuracy, start)

@@ -147,7 +147,7 @@ def _beats_zero(program: ConvexProgram, start: Solution | None) -> bool:
 def _zero_network(program: ConvexProgram, solver: str) -> Solution | None:
     """The zero network with its exact certificate when beta is large enough for it to be optimal, else None."""
     F = np.zeros_like(program.Y)
-    dual = program.dual_point(F)
+    dual = program.zero_dual()
     upper, lower = program.prices(dual, level=program.beta)
     # at beta = beta_max the price equals beta up to rounding; the dual point is scaled by what is left
     above = np.flatnonzero(upper > program.beta)

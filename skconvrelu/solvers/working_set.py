@@ -71,7 +71,7 @@ def solve_all(
 
 
 def _first_blocks(program: ConvexProgram, start: Solution | None) -> Index:
-    dual = program.dual_point(np.zeros_like(program.Y)) if start is None else start.dual
+    dual = program.zero_dual() if start is None else start.dual
     upper = program.prices(dual, rtol=1e-2)[0]
     size = _FIRST if start is None else max(_FIRST, 2 * len(start.blocks))
     first = np.argsort(-upper, kind="stable")[:size]
