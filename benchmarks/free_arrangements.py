@@ -2,8 +2,8 @@
 
 ``python -m benchmarks.free_arrangements`` prints a row a problem: the best value known, ours relative to it with its searched gap
 and recall, the rival's relative to it, and seconds on one BLAS thread. Both objectives are computed from the networks'
-weights. "pass" is when our best objective passed the rival's final one, "0.1%" when it came within 0.1% of the best value known (seconds, at
-the end of a round). With ``--repeat`` seconds are medians; the rival draws a new start each time and shows its best objective.
+weights. "pass" is when our best objective passed the rival's final one, "0.1%" when it came within 0.1% of the best value known (seconds,
+at the end of a round). With ``--repeat`` seconds are medians; the rival draws a new start each time and shows its best objective.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from skconvrelu._training import (
 )
 from skconvrelu.arrangements import merge_patterns, patterns_of, sample_gates
 from skconvrelu.certificate import Certificate
-from skconvrelu.losses import Loss
+from skconvrelu.losses import HardMargin, Loss
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.program import ConvexProgram, Solution
 from skconvrelu.search.blocks import as_start, blocks_of
@@ -112,8 +112,10 @@ class BaseConvexReLU(BaseEstimator):
         rng = check_random_state(self.random_state)
         previous = self._previous_units(problem.biased.shape[1], problem.rows.Y.shape[1])
         gates, patterns = self._arrange(problem, previous, rng)
-        auto = self.beta == "auto"
-        program = problem.program(patterns, 1.0 if auto else float(self.beta), constrained=self.activation == "relu")
+        separates = isinstance(problem.loss, HardMargin)  # beta plays no part
+        auto = self.beta == "auto" and not separates
+        beta = 1.0 if auto or separates else float(self.beta)
+        program = problem.program(patterns, beta, constrained=self.activation == "relu")
         if auto:
             program = replace(program, beta=auto_beta(program))
         options = Options.of(self)
@@ -276,7 +278,9 @@ class BaseConvexReLU(BaseEstimator):
             dual=dual,
             objective=self.objective_ + constant,
             dual_objective=self.certificate_.lower_bound_solved + constant,
-            scale=program.loss_value(np.zeros_like(program.Y)),
+            scale=self.objective_
+            if problem.loss.name == "hard_margin"
+            else program.loss_value(np.zeros_like(program.Y)),
             cone_violation=0.0,
             n_iter=self.n_iter_,
             solver=self.solver_,

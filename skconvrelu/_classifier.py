@@ -15,7 +15,15 @@ from sklearn.utils.validation import column_or_1d, validate_data
 
 from skconvrelu._base import BaseConvexReLU
 from skconvrelu._sklearn import StrOptions, fit_context
-from skconvrelu.losses import BinaryLogLoss, Hinge, Loss, MultinomialLogLoss, SquaredErrorOnCodes, SquaredHinge
+from skconvrelu.losses import (
+    BinaryLogLoss,
+    HardMargin,
+    Hinge,
+    Loss,
+    MultinomialLogLoss,
+    SquaredErrorOnCodes,
+    SquaredHinge,
+)
 from skconvrelu.search.units import Units
 
 Array = NDArray[np.float64]
@@ -34,10 +42,12 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
         Penalty, positive: the only hyperparameter worth searching. "auto" is 0.01 times the smallest beta whose optimum is the
         zero network (over all arrangements, as searched), which makes the fit independent of the units of y. Beyond
         class ratios of 1000 : 1 a floor keeps it from following the rare class.
-    loss : {"log_loss", "hinge", "squared_hinge", "squared_error"}, default="log_loss"
+    loss : {"log_loss", "hinge", "squared_hinge", "squared_error", "hard_margin"}, default="log_loss"
         With labels coded y = -1, +1 and the margin m = y f: "log_loss" ``log(1 + exp(-m))`` for two classes, softmax cross-entropy
-        for more; "hinge" ``max(0, 1 - m)``; "squared_hinge" ``max(0, 1 - m)^2``; "squared_error" ``(1 - m)^2 / 2``. All but the first
-        treat more than two classes one against the rest, in one fit whose objective is the sum. Every hidden unit feeds one class.
+        for more; "hinge" ``max(0, 1 - m)``; "squared_hinge" ``max(0, 1 - m)^2``; "squared_error" ``(1 - m)^2 / 2``; "hard_margin" no
+        loss but the constraint ``m >= 1``, the max-margin program of [2]_, which uses neither beta nor weights (a zero weight
+        leaves a sample out). All but the first treat more than two classes one against the rest, in one fit whose objective is
+        the sum. Every hidden unit feeds one class.
     arrangements : {"gaussian", "sparse", "data", "exact"}, array-like or callable, default="gaussian"
         Where the hyperplane arrangements come from. "gaussian": normal gates in standardised coordinates; "sparse": gates on one
         to three features; "data": gates that pass beside as many samples as the rank allows; "exact": all arrangements, refused
@@ -85,7 +95,7 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
         The reconstructed network in the layout of :class:`sklearn.neural_network.MLPClassifier`: weights of shapes
         (n_features, n_blocks) and (n_blocks, n_outputs), biases of shapes (n_blocks,) and (n_outputs,).
     objective_ : float
-        Weighted mean loss plus penalty, equal for the convex weights and the network.
+        Weighted mean loss plus penalty, equal for the convex weights and the network; with "hard_margin" the sum of norms.
     dual_gap_ : float
         Absolute duality gap, valid over ``arrangements_``: no network with these arrangements is better by more.
     dual_coef_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
@@ -132,7 +142,7 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseConvexReLU._parameter_constraints,
-        "loss": [StrOptions({"log_loss", "hinge", "squared_hinge", "squared_error"})],
+        "loss": [StrOptions({"log_loss", "hinge", "squared_hinge", "squared_error", "hard_margin"})],
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
@@ -191,7 +201,8 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
         Raises
         ------
         ValueError
-            If data, weights or a parameter are invalid, or y has one class only; nothing is fitted then.
+            If data, weights or a parameter are invalid, or y has one class only; with ``loss="hard_margin"`` also if no network was
+            found that separates the classes. Nothing is fitted then.
         SolverUnavailableError
             If a solver was named that is not installed or not licensed.
         """
@@ -288,11 +299,12 @@ def _encode(name: str, labels: NDArray[np.intp], n_classes: int) -> tuple[Loss, 
     """The loss and its coded targets: -1/+1, a column a class beyond two; for softmax one-hot."""
     if name == "log_loss" and n_classes > 2:
         return MultinomialLogLoss(), np.eye(n_classes)[labels]
-    kinds: dict[str, type[BinaryLogLoss | Hinge | SquaredHinge | SquaredErrorOnCodes]] = {
+    kinds: dict[str, type[BinaryLogLoss | Hinge | SquaredHinge | SquaredErrorOnCodes | HardMargin]] = {
         "log_loss": BinaryLogLoss,
         "hinge": Hinge,
         "squared_hinge": SquaredHinge,
         "squared_error": SquaredErrorOnCodes,
+        "hard_margin": HardMargin,
     }
     loss = kinds[name]()
     if n_classes == 2:

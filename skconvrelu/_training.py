@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
+from skconvrelu._hard_margin import max_margin
 from skconvrelu._rows import Rows, merge_rows
 from skconvrelu.certificate import Certificate
-from skconvrelu.losses import Loss
+from skconvrelu.losses import HardMargin, Loss
 from skconvrelu.program import ConvexProgram, Solution
 from skconvrelu.row_space import has_full_column_rank, row_space_basis
 from skconvrelu.search.outputs import refine_outputs
@@ -99,6 +100,19 @@ def sampled_only(
     program: ConvexProgram, gates: Array, options: Options, start: Solution | None, *, enumerated: bool
 ) -> Trained:
     """Solve over the arrangements at hand; ``enumerated`` says that these are all there are."""
+    if isinstance(program.loss, HardMargin):
+        return max_margin(
+            program,
+            lambda hinge, _: _over_given(hinge, gates, options, None, enumerated=enumerated),
+            options.tol,
+            None,
+        )
+    return _over_given(program, gates, options, start, enumerated=enumerated)
+
+
+def _over_given(
+    program: ConvexProgram, gates: Array, options: Options, start: Solution | None, *, enumerated: bool
+) -> Trained:
     solution = solve_program(
         program, solver=options.solver, tol=options.tol, max_iter=options.max_iter,
         start=start, n_jobs=options.n_jobs,
@@ -124,12 +138,35 @@ def searched(
     start: Units | None = None,
 ) -> Trained:
     """Search over all arrangements, starting from those at hand and the units ``start`` (program coordinates)."""
+    if not isinstance(program.loss, HardMargin):
+        trained, found = _over_all(problem, program, gates, options, rng, start)
+        _warn(found, options)
+        return trained
+    last: list[Refined] = []
+
+    def solve(hinge: ConvexProgram, units: Units | None) -> Trained:
+        trained, found = _over_all(problem, hinge, gates, options, rng, units)
+        last[:] = [found]
+        return trained
+
+    trained = max_margin(program, solve, options.tol, start)
+    _warn(last[0], options)
+    return trained
+
+
+def _over_all(
+    problem: Problem,
+    program: ConvexProgram,
+    gates: Array,
+    options: Options,
+    rng: np.random.RandomState,
+    start: Units | None,
+) -> tuple[Trained, Refined]:
     found = refine_outputs(
         program, np.ascontiguousarray(problem.inward(gates.T)), _polisher(options), start=start, tol=options.tol,
         max_rounds=options.rounds, rng=rng, n_jobs=options.n_jobs,
     )  # fmt: skip
-    _warn(found, options)
-    return _as_trained(problem, found)
+    return _as_trained(problem, found), found
 
 
 def _polisher(options: Options) -> Any:

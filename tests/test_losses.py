@@ -7,6 +7,7 @@ from scipy.optimize import minimize
 from skconvrelu.losses import (
     AbsoluteError,
     BinaryLogLoss,
+    HardMargin,
     Hinge,
     Huber,
     MultinomialLogLoss,
@@ -161,3 +162,16 @@ def test_poisson_is_half_the_deviance():
 
     y, F = np.arange(1.0, 7.0)[:, None], RNG.standard_normal((6, 1))
     assert Poisson().value(F, y).mean() == pytest.approx(0.5 * mean_poisson_deviance(y, np.exp(F)))
+
+
+def test_hard_margin_dual_domain_and_conjugate():
+    """``y a <= 0``; the conjugate ``a y`` is the supremum of ``a f`` over outputs with margin at least one."""
+    loss, F = HardMargin(), np.array([[1.5], [-1.2]])
+    Y, A = np.array([[1.0], [-1.0]]), np.array([[-0.7], [0.4]])
+    np.testing.assert_array_equal(loss.value(F, Y), 0.0)
+    np.testing.assert_array_equal(loss.value(0.5 * F, Y), np.inf)
+    np.testing.assert_array_equal(loss.project_dual(np.vstack([A, -A]), np.vstack([Y, Y])), np.vstack([A, 0.0 * A]))
+    grid = np.linspace(1.0, 9.0, 100)
+    suprema = [(a * y * grid).max() for a, y in zip(A[:, 0], Y[:, 0], strict=True)]
+    np.testing.assert_allclose(loss.conjugate(A, Y), suprema)
+    np.testing.assert_allclose(loss.best_constant(np.array([[3.0], [2.0]]), Y, np.ones(2)), [-2.5])

@@ -8,6 +8,7 @@ program multiplies by the weights ``w_i = s_i / S``. Adding a loss means one cla
 from skconvrelu.losses._base import Loss
 from skconvrelu.losses._piecewise import (
     AbsoluteError,
+    HardMargin,
     Hinge,
     Huber,
     PiecewiseLinear,
@@ -26,6 +27,7 @@ from skconvrelu.losses._smooth import (
 __all__ = [
     "AbsoluteError",
     "BinaryLogLoss",
+    "HardMargin",
     "Hinge",
     "Huber",
     "Loss",

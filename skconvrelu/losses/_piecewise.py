@@ -174,3 +174,28 @@ class Hinge(PiecewiseLinear):
 
     def slopes(self, Y: Array) -> tuple[Array, Array]:
         return np.where(Y > 0.0, -1.0, 0.0), np.where(Y > 0.0, 0.0, 1.0)
+
+
+class HardMargin(PiecewiseLinear):
+    """Zero where ``m = y f >= 1``, infinite elsewhere; the dual domain is ``y a <= 0``, the conjugate ``a y``."""
+
+    name = "hard_margin"
+    unitless = True
+
+    #: margins this close to one count as met
+    _ROUNDING = 1e-9
+
+    def kink(self, Y: Array) -> Array:
+        return Y
+
+    def slopes(self, Y: Array) -> tuple[Array, Array]:
+        return np.where(Y > 0.0, -np.inf, 0.0), np.where(Y > 0.0, 0.0, np.inf)
+
+    def value(self, F: Array, Y: Array) -> Array:
+        return np.where((Y * F >= 1.0 - self._ROUNDING).all(axis=1), 0.0, np.inf)
+
+    def best_constant(self, F: Array, Y: Array, weights: Array) -> Array:
+        """Halfway between the classes."""
+        least = np.where(Y > 0.0, F, np.inf).min(axis=0)
+        largest = np.where(Y > 0.0, -np.inf, F).max(axis=0)
+        return -0.5 * (least + largest)

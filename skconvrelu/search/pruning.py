@@ -37,7 +37,10 @@ def rescale(program: ConvexProgram, units: Units, *, max_iter: int = 50, tol: fl
         for shorten in 0.5 ** np.arange(30):
             trial = np.maximum(scale + shorten * step, 0.0)
             trial_c = c + shorten * step_c
-            new = lasso.value(trial, trial_c)
+            with np.errstate(
+                over="ignore", invalid="ignore"
+            ):  # a singular Hessian may send a step anywhere; it is shortened then
+                new = lasso.value(trial, trial_c)
             if new < value:
                 moved = value - new > 1e-15 * abs(value)
                 scale, c, value = trial, trial_c, new
