@@ -1,8 +1,8 @@
 """Every loss with the search on: objective, searched gap and recall, against the convex program over 1000 random arrangements.
 
-``python -m benchmarks.losses`` takes at most ``--rows`` standardised training rows of the first official split (concrete for the regression losses,
-ionosphere and german credit for the classes; Poisson gets the targets divided by their mean) at a fixed fraction of beta_max. The last
-columns are the sampled program's objective relative to ours and its seconds. One BLAS thread.
+``python -m benchmarks.losses`` takes at most ``--rows`` standardised training rows of the first official split (concrete for the
+regression losses, ionosphere and german credit for the classes; Poisson gets the targets divided by their mean) at a fixed fraction
+of beta_max. The last columns are the sampled program's objective relative to ours and its seconds. One BLAS thread.
 """
 
 from __future__ import annotations

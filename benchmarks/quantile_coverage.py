@@ -1,8 +1,8 @@
 """Do quantile fits cover what they say? Share of held-out targets below the predicted quantile.
 
-``python -m benchmarks.quantile_coverage`` fits q = 0.1, 0.5, 0.9 on at most ``--rows`` training rows of each official split (standardised), with beta
-picked by 3-fold cross-validation of the pinball loss inside them, and prints the coverage of the test rows, averaged over the splits.
-The same beta serves all splits of a quantile: it is picked on the first.
+``python -m benchmarks.quantile_coverage`` fits q = 0.1, 0.5, 0.9 on at most ``--rows`` training rows of each official split
+(standardised), with beta picked by 3-fold cross-validation of the pinball loss inside them, and prints the coverage of the test
+rows, averaged over the splits. The same beta serves all splits of a quantile: it is picked on the first.
 """
 
 from __future__ import annotations
