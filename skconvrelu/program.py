@@ -62,6 +62,8 @@ class ConvexProgram:
         Pattern of each block.
     block_directions : ndarray of shape (B, K)
         Unit output direction of each block.
+    shared : bool, default=False
+        Units may feed all outputs: directions are any unit vectors, and the program is over those at hand.
     """
 
     X: Array
@@ -74,6 +76,7 @@ class ConvexProgram:
     fit_intercept: bool
     block_patterns: Index
     block_directions: Array
+    shared: bool = False
 
     @classmethod
     def over_patterns(
@@ -254,6 +257,14 @@ class ConvexProgram:
             return norms, norms
         found = project(self.X, self.patterns[self.block_patterns[blocks]], V, level=level, rtol=rtol)
         return found.upper, found.lower
+
+    def spectral_price(self, dual: Array) -> float:
+        """``max_j ||Lambda' D_j X||_2`` over the patterns of the blocks: bounds the prices of all directions at once, cones left aside."""
+        largest = 0.0
+        for p in np.unique(self.block_patterns):
+            on = self.patterns[p]
+            largest = max(largest, float(np.linalg.norm(dual[on].T @ self.X[on], 2)))
+        return largest
 
     def beta_max(self) -> float:
         """The smallest beta whose optimum over these blocks is the zero network: the largest price at the best constant."""

@@ -39,7 +39,7 @@ def descend(program: ConvexProgram, units: Units, *, steps: int, dtype: DType = 
     """
     if not len(units):
         return units
-    problem = _Balanced(program, units.directions, dtype)
+    problem = (_Shared if program.shared else _Balanced)(program, units.directions, dtype)
     # a steeper limit on function values than on steps: they cost the same
     found = minimize(
         problem,
@@ -102,5 +102,46 @@ class _Balanced:
         grad_W = np.asarray(active.T @ X, dtype=np.float64)
         gradient = self.reach * np.concatenate(
             [(grad_W + self.beta * W).ravel(), grad_a + self.beta * a, self.basis.T @ G.sum(axis=0)]
+        )
+        return value / self.unit, gradient / self.unit
+
+
+class _Shared(_Balanced):
+    """The same with output weights ``V`` (m, K) of their own for each unit: directions move too."""
+
+    def pack(self, units: Units) -> Array:
+        coef = units.coef * (self.size / self.reach)
+        root = np.sqrt(np.linalg.norm(coef, axis=1))[:, None]
+        c = self.basis.T @ self.program.best_intercept(units.outputs(self.program.X))
+        return np.concatenate([(coef / root).ravel(), (root * units.directions).ravel(), c / self.reach])
+
+    def unpack(self, z: Array) -> Units:
+        W, V, _ = self._parts(z)
+        lengths = np.linalg.norm(V, axis=1)
+        coef = W * (lengths * (self.reach / self.size))[:, None]
+        sizes = np.linalg.norm(coef, axis=1)
+        keep = sizes > 1e-10 * sizes.max(initial=0.0)
+        return Units(coef[keep], V[keep] / lengths[keep, None])
+
+    def _parts(self, z: Array) -> tuple[Array, Array, Array]:
+        (m, K), d = self.directions.shape, self.X.shape[1]
+        return z[: m * d].reshape(m, d), z[m * d : m * (d + K)].reshape(m, K), z[m * (d + K) :]
+
+    def __call__(self, z: Array) -> tuple[float, Array]:
+        program, X = self.program, self.X
+        W, V, c = self._parts(z)
+        Vx = V.astype(X.dtype)
+        active = X @ W.T.astype(X.dtype)
+        np.maximum(active, 0.0, out=active)
+        F = self.reach * (np.asarray(active @ Vx, dtype=np.float64) + self.basis @ c)
+        G = program.weights[:, None] * program.loss.gradient(F, program.Y)
+        Gx = G.astype(X.dtype)
+        value = program.loss_value(F) + 0.5 * self.beta * self.reach * float(np.square(W).sum() + np.square(V).sum())
+        grad_V = np.asarray(active.T @ Gx, dtype=np.float64)
+        np.sign(active, out=active)
+        active *= Gx @ Vx.T
+        grad_W = np.asarray(active.T @ X, dtype=np.float64)
+        gradient = self.reach * np.concatenate(
+            [(grad_W + self.beta * W).ravel(), (grad_V + self.beta * V).ravel(), self.basis.T @ G.sum(axis=0)]
         )
         return value / self.unit, gradient / self.unit

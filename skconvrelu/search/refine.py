@@ -20,6 +20,7 @@ from skconvrelu.search.descent import descend
 from skconvrelu.search.pricing import SCHEDULE
 from skconvrelu.search.proof import prove
 from skconvrelu.search.pruning import rescale
+from skconvrelu.search.shared import best_directions
 from skconvrelu.search.units import Units, no_units, signed_axes, units_of
 from skconvrelu.search.violators import Found, search_violators
 from skconvrelu.solvers import SolverError
@@ -169,6 +170,8 @@ def _first_units(program: ConvexProgram, gates: Array) -> Units:
     """The sampled gates as directions of a small balanced network, signs and outputs taken in turn."""
     sides = signed_axes(program.Y.shape[1])
     directions = sides[np.arange(len(gates)) % len(sides)]
+    if program.shared:
+        directions = best_directions(program.X, program.zero_dual(), gates)[0]
     return Units(gates, directions).scaled(_small_size(program))
 
 
@@ -343,10 +346,11 @@ class _Search:
         """Solve over sampled and found arrangements together, and look around until the recall is high or the budget ends."""
         program, gates, solution, dual = self._solve_everything()
         units = units_of(program, solution)
-        largest = float(program.prices(dual, level=program.beta, rtol=0.1 * self.tol)[1].max(initial=0.0))
+        prices = program.prices(dual, level=program.beta, rtol=0.1 * self.tol)[1]
+        largest = float(prices.max(initial=0.0))
         n_starts, rediscovered = 0, np.zeros(len(units), dtype=bool)
         proven, in_vain = None, 0
-        if len(program.X) <= _PROVABLE.get(program.X.shape[1], 0):
+        if not program.shared and len(program.X) <= _PROVABLE.get(program.X.shape[1], 0):
             level = tolerable_price(program, dual, solution.objective * (1.0 - self.tol))
             proven = prove(program, dual, units, level=level, max_nodes=_MAX_CONES)
             self.entering = proven.violators
@@ -385,6 +389,8 @@ class _Search:
 
     def _solve_everything(self) -> tuple[ConvexProgram, Array, Solution, Array]:
         """The convex program over the sampled patterns and those of the best units; and its dual point, unscaled."""
+        if self.program.shared:
+            return self._solve_shared()
         program, best = self.program, self.best.merged(self.program.X)
         own = best.patterns(program.X)
         gates, patterns = joined_gates(self.gates, program.patterns, best.gates(program.X), own)
@@ -418,6 +424,21 @@ class _Search:
                 cone_violation=everything.cone_violation(blocks, best.coef),
             )  # fmt: skip
         return everything, gates, solution, dual
+
+    def _solve_shared(self) -> tuple[ConvexProgram, Array, Solution, Array]:
+        """The program over the best units' own patterns and directions; its bound holds for all directions, by spectral norms."""
+        program, best = self.program, self.best.merged(self.program.X)
+        own = own_program(program, best)
+        start = Solution.unverified(own, np.arange(len(best)), best.coef)
+        try:
+            solution = self._solve(own, min(self.accuracy, 0.3 * self.tol), start)
+        except (np.linalg.LinAlgError, SolverError) as error:
+            self.notes.append(f"The last convex program could not be solved ({error}).")
+            as_found = Candidate(np.arange(len(best)), best.coef, start.dual, 0, False)
+            solution = evaluate(own, as_found, solver="descent", rtol=0.1 * self.tol)
+        dual = solution.dual
+        bound = program.dual_value(dual * min(1.0, program.beta / max(own.spectral_price(dual), program.beta)))
+        return own, best.gates(program.X), replace(solution, dual_objective=bound), dual
 
     def _grow(self, program: ConvexProgram, start: Solution) -> tuple[Solution, Array]:
         """Solve over a working set of blocks that grows until no block of the program is violated."""

@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 from skconvrelu._products import CHUNK
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.pricing import SETTLE, climb, price
+from skconvrelu.search.shared import best_directions, climb_shared, sides_of
 from skconvrelu.search.units import Units, no_units, signed_axes
 
 Array = NDArray[np.float64]
@@ -83,6 +84,8 @@ def search_violators(
     n_jobs : int, default=None
         Threads that share the starts.
     """
+    if program.shared:
+        return _search_shared(program, dual, units, rng, n_starts, level, neighbours, n_jobs)
     X = program.X
     spread = _whitening(X, program.weights)
     sides = signed_axes(program.Y.shape[1])
@@ -119,6 +122,50 @@ def search_violators(
     order = np.argsort(-np.concatenate(prices), kind="stable")
     violators = Units(np.vstack(coef)[order], np.vstack(directions)[order])
     return Found(violators, largest, rediscovered, n_starts * len(sides))
+
+
+def _search_shared(
+    program: ConvexProgram,
+    dual: Array,
+    units: Units,
+    rng: np.random.RandomState,
+    n_starts: int,
+    level: float,
+    neighbours: bool,
+    n_jobs: int | None,
+) -> Found:
+    """The same for units that feed all outputs; a unit is its vector and its direction, and both must be found again."""
+    X = program.X
+    spread = _whitening(X, program.weights)
+    total = 2 * program.Y.shape[1] * n_starts
+    gates = rng.standard_normal((total, X.shape[1])) @ spread.T
+    blind, known = sides_of(program, dual, units, gates, rng)
+    count = max(4, total // len(blind))
+    starts = [(side, _independent_starts(X, dual @ side, spread, count, rng)) for side in blind]
+    if neighbours:
+        for side in known:
+            near = units.coef[np.argsort(-(units.directions @ side), kind="stable")[: max(5, len(units) // 5)]]
+            starts.append((side, _neighbour_starts(near, spread, count, rng)))
+    results = climb_shared(program, dual, units, starts, level=level, n_jobs=n_jobs)
+    rediscovered = np.zeros(len(units), dtype=bool)
+    largest = float(max((prices.max(initial=0.0) for _, prices in results), default=0.0))
+    if len(units):
+        own = units.coef / units.norms()[:, None]
+        largest = max(largest, float(best_directions(X, dual, own)[1].max()))
+        for found, _ in results[: len(blind)]:
+            same = (found.coef @ own.T > SAME) & (found.directions @ units.directions.T > SAME)
+            rediscovered |= same.any(axis=0)
+    U = np.vstack([found.coef for found, _ in results])
+    directions = np.vstack([found.directions for found, _ in results])
+    prices = np.concatenate([values for _, values in results])
+    if len(units) and neighbours:  # a present unit may do better in another direction
+        sides, values = best_directions(X, dual, own)
+        U, directions, prices = np.vstack([U, own]), np.vstack([directions, sides]), np.concatenate([prices, values])
+    above = np.flatnonzero(prices > level)
+    both = (U[above][:, :, None] * directions[above][:, None, :]).reshape(len(above), U.shape[1] * directions.shape[1])
+    kept = above[_distinct(both, prices[above])]
+    order = kept[np.argsort(-prices[kept], kind="stable")]
+    return Found(Units(U[order], directions[order]), largest, rediscovered, count * len(blind))
 
 
 def _improve(X: Array, signed: Array, starts: Array, level: float) -> tuple[Array, Array]:

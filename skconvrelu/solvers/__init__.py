@@ -177,7 +177,7 @@ def independent_outputs(program: ConvexProgram) -> list[tuple[ConvexProgram, Ind
     """One program for each output, with the blocks it owns, where loss and blocks let outputs be solved apart."""
     K = program.Y.shape[1]
     everything = [(program, np.arange(program.n_blocks))]
-    if K == 1 or not program.loss.separable:
+    if K == 1 or program.shared or not program.loss.separable:
         return everything
     touched = program.block_directions != 0.0
     if (touched.sum(axis=1) != 1).any():

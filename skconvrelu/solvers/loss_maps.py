@@ -65,7 +65,7 @@ class KinkMap(SmoothMap):
         self.kink = program.loss.kink(program.Y)
         self.lower, self.upper = program.loss.slopes(program.Y)
 
-    def variables(self, F: Array, dual: Array) -> Array:
+    def variables(self, z: Array, dual: Array) -> Array:
         return self.centre - self.tau * dual / self.program.weights[:, None]
 
     def dual(self, z: Array) -> Array:

@@ -86,10 +86,11 @@ class ProximalNewton:
         value = program.loss_value(self.F) + program.penalty(self.coef)
         best: Candidate | None = None
         best_gap, in_vain = np.inf, 0
+        z = self.F
         while True:
-            z = self.loss.variables(self.F, self.dual)
+            z = self.loss.variables(z, self.dual)
             point, primal, n_inner, solved = self._subproblem(z, value, tol, max_iter - self.n_iter)
-            self.dual = point.dual
+            z, self.dual = point.z, point.dual
             if solved or primal < value:
                 self.F, self.coef, self.c = point.F - point.residual, point.coef, point.c
                 value = program.loss_value(self.F) + program.penalty(self.coef)
