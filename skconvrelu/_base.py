@@ -58,6 +58,7 @@ class BaseConvexReLU(BaseEstimator):
         "n_arrangements": [Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions({"relu", "gated_relu"})],
         "refine": ["boolean", Interval(Integral, 0, None, closed="left")],
+        "shared_units": ["boolean"],
         "fit_intercept": ["boolean"],
         "solver": [StrOptions({"auto", "mosek", "clarabel", "scipy"})],
         "tol": [Interval(Real, 0, None, closed="neither")],
@@ -98,9 +99,22 @@ class BaseConvexReLU(BaseEstimator):
                     "trained on these data, with fit_intercept=True."
                 )
         # one BLAS thread: faster at these sizes, and the sums do not depend on how many threads share them
+        if self._shares(Y):
+            if self.activation != "relu" or not self.refine:
+                raise ValueError(
+                    "shared_units=True needs refine on and activation='relu': the search finds its output directions."
+                )
+            if loss.name == "hard_margin":
+                raise ValueError(
+                    "shared_units=True does not go with loss='hard_margin'; use 'hinge' or shared_units=False."
+                )
         with verbosity(self.verbose), threadpool_limits(limits=1):
             problem = Problem.build(X, Y, sample_weight, loss, fit_intercept=self.fit_intercept)
             self._set_trained(problem, self._train(problem, start))
+
+    def _shares(self, Y: Array) -> bool:
+        """Whether hidden units feed several outputs."""
+        return bool(self.shared_units) and Y.shape[1] > 1
 
     def _objective_of(self, X: Any, y: Any, sample_weight: Any, network: TwoLayerReLU, units: Units) -> float:
         """Objective of another network on the training data of this fit, its output intercepts as they are."""
@@ -118,8 +132,9 @@ class BaseConvexReLU(BaseEstimator):
         program = problem.program(patterns, beta, constrained=self.activation == "relu")
         if auto:
             program = replace(program, beta=auto_beta(program))
+        program = replace(program, shared=self._shares(problem.rows.Y))
         options = Options.of(self)
-        enumerated = isinstance(self.arrangements, str) and self.arrangements == "exact"
+        enumerated = isinstance(self.arrangements, str) and self.arrangements == "exact" and not program.shared
         if options.rounds and program.constrained and not enumerated:
             known = [units for units in (start, None if previous is None else previous.units) if units is not None]
             begin = [Units(problem.inward(units.coef), units.directions) for units in known]
@@ -237,6 +252,10 @@ class BaseConvexReLU(BaseEstimator):
         if self.activation != "relu":
             raise ValueError("certify needs activation='relu': gated networks are optimal over their own gates only.")
         X, Y, weights, loss = self._training_data(X, y, sample_weight)
+        if method == "exact" and self._shares(Y):
+            raise ValueError(
+                "certify(method='exact') prices one output at a time; with shared_units=True use method='search'."
+            )
         with verbosity(self.verbose), threadpool_limits(limits=1):
             problem = Problem.build(X, Y, weights, loss, fit_intercept=self.fit_intercept)
             trained, dual = self._as_trained(problem)
@@ -260,6 +279,13 @@ class BaseConvexReLU(BaseEstimator):
         patterns = patterns_of(problem.biased, self.arrangements_)
         program = problem.program(patterns, self.beta_, constrained=True)
         units = Units(problem.inward(self.convex_coef_), self.convex_directions_)
+        if self._shares(problem.rows.Y):
+            program = replace(
+                program,
+                shared=True,
+                block_patterns=self.convex_arrangements_,
+                block_directions=self.convex_directions_,
+            )
         dual_coef = self.dual_coef_.reshape(len(self.dual_coef_), -1)
         dual = np.zeros_like(problem.rows.Y)
         known = problem.rows.inverse >= 0
@@ -272,7 +298,11 @@ class BaseConvexReLU(BaseEstimator):
             )
         np.add.at(dual, problem.rows.inverse[known], dual_coef[known])
         solution = Solution(
-            blocks=blocks_of(program, patterns[self.convex_arrangements_], self.convex_directions_),
+            blocks=(
+                np.arange(len(units))
+                if program.shared
+                else blocks_of(program, patterns[self.convex_arrangements_], self.convex_directions_)
+            ),
             coef=units.coef,
             intercept=self.intercepts_[1],
             dual=dual,

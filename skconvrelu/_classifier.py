@@ -62,6 +62,11 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
         Search over all arrangements, starting from the sampled ones: rounds of descent, pruning, the convex program, and pricing, until
         no arrangement found would lower the objective by more than ``tol``. An int is a limit of rounds (True: 40); False or 0
         solves over the given arrangements only, as do ``arrangements="exact"`` (they are all there are) and gated ReLU.
+    shared_units : bool, default=False
+        With several outputs: False lets every hidden unit feed one of them, True all of them, as in the vector-output network with
+        penalty ``(beta / 2) (||W1||_F^2 + ||W2||_F^2)``. The convex program is then solved for the output directions that descent and
+        pricing find [3]_, which needs ``refine`` and ReLU; ``certificate_`` bounds all directions, over the given arrangements by spectral
+        norms, which can be loose, over all as searched. No effect with one output.
     fit_intercept : bool, default=True
         Hidden biases (penalised) and a free output intercept (not penalised).
     class_weight : dict, "balanced" or None, default=None
@@ -127,6 +132,8 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
        Formulations for Two-layer Networks", ICML 2020.
     .. [2] Y. Wang, J. Lacotte and M. Pilanci, "The Hidden Convex Optimization Landscape of Regularized Two-Layer ReLU Networks: an
        Exact Characterization of Optimal Solutions", ICLR 2022.
+    .. [3] A. Sahiner, T. Ergen, J. Pauly and M. Pilanci, "Vector-output ReLU Neural Network Problems are Copositive Programs:
+       Convex Analysis of Two Layer Networks and Polynomial-time Algorithms", ICLR 2021.
 
     Examples
     --------
@@ -155,6 +162,7 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
         n_arrangements: int = 100,
         activation: str = "relu",
         refine: bool | int = True,
+        shared_units: bool = False,
         fit_intercept: bool = True,
         class_weight: dict[Any, float] | str | None = None,
         solver: str = "auto",
@@ -171,6 +179,7 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
         self.n_arrangements = n_arrangements
         self.activation = activation
         self.refine = refine
+        self.shared_units = shared_units
         self.fit_intercept = fit_intercept
         self.class_weight = class_weight
         self.solver = solver

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from problems import KINDS, make_program
+from problems import KINDS, SMOOTH, make_program
 from scipy.optimize import approx_fprime, minimize
 
 from skconvrelu.program import Solution
@@ -38,7 +38,7 @@ def test_merged_units_fit_the_same_and_cost_no_more():
 # descent
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SMOOTH)
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_gradient_of_the_balanced_network(kind, fit_intercept):
     program = make_program(kind, fit_intercept=fit_intercept)
@@ -48,7 +48,7 @@ def test_gradient_of_the_balanced_network(kind, fit_intercept):
     assert_allclose(balanced(z)[1], approx_fprime(z, lambda z: balanced(z)[0], 1e-7), rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SMOOTH)
 def test_packed_units_have_the_objective_of_the_program(kind):
     program = make_program(kind)
     units = random_units(program, 6)
@@ -71,7 +71,7 @@ def test_descent_improves(dtype):
 # pruning
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SMOOTH)
 def test_rescaled_units_are_the_nonnegative_lasso_solution(kind):
     program = make_program(kind, fraction=0.2)
     units = random_units(program, 10)
@@ -184,4 +184,5 @@ def test_warm_interior_point_finds_the_cold_optimum(kind, constrained):
              for c in (cold, warm) for F in [program.outputs(c.blocks, c.coef)]]  # fmt: skip
     assert warm.converged
     assert value[1] == pytest.approx(value[0], rel=1e-7)
-    assert warm.n_iter <= cold.n_iter + 2
+    if program.loss.smooth:
+        assert warm.n_iter <= cold.n_iter + 2
