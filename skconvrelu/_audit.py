@@ -20,6 +20,9 @@ from skconvrelu.search.units import Units
 
 Array = NDArray[np.float64]
 
+_REGRESSION = ("squared_error", "huber", "absolute_error", "quantile", "poisson")
+_CLASSIFICATION = ("log_loss", "hinge", "squared_hinge")
+
 
 @dataclass(frozen=True)
 class NetworkAudit:
@@ -30,8 +33,8 @@ class NetworkAudit:
     objective : float
         Weighted mean loss plus penalty of the network that was given, its units balanced and its output intercept left as it is.
     gap : float
-        Relative distance of that objective to the best lower bound: proven if ``certificate.lower_bound_proven`` is set, else as
-        searched.
+        Distance of that objective to the best lower bound, relative to what it is above the least the loss could be. The bound is
+        proven if ``certificate.lower_bound_proven`` is set, else as searched.
     beta : float
         The penalty used.
     certificate : Certificate
@@ -81,8 +84,9 @@ def certify_network(
         squared error also averaged over the K outputs, so ``beta = alpha / n`` for class labels and ``beta = K alpha / n`` for
         targets (n the sum of the weights where there are any). The mapping is not exact in one point: scikit-learn leaves the hidden
         biases out of its penalty.
-    loss : {"squared_error", "log_loss"}, default=None
-        None takes it from the MLP; it must be given for plain weights.
+    loss : str, default=None
+        None takes it from the MLP; it must be given for plain weights: a loss of :class:`ConvexReLURegressor`, or "log_loss", "hinge" or
+        "squared_hinge" for class labels. Parameters of the loss, such as ``quantile``, go into ``params``.
     sample_weight : array-like of shape (n_samples,), default=None
     method : {"search", "exact"}, default="search"
         "exact" adds a proof, as in :meth:`ConvexReLURegressor.certify`.
@@ -126,8 +130,8 @@ def certify_network(
             f"X has shape {X.shape}, but the network takes {weights.hidden_weights.shape[0]} features: "
             "give the data it was trained on."
         )
-    estimator = ConvexReLURegressor if loss == "squared_error" else ConvexReLUClassifier
-    model = estimator(beta, **params)
+    estimator = ConvexReLURegressor if loss in _REGRESSION else ConvexReLUClassifier
+    model = estimator(beta, loss=loss, **params)
     if not model.refine or model.activation != "relu":
         raise ValueError("certify_network starts a search from the network: it needs refine on and activation='relu'.")
     units = _units(weights)
@@ -138,9 +142,10 @@ def certify_network(
     certificate = model.certificate_
     bounds = (certificate.lower_bound_proven, certificate.lower_bound_searched, certificate.lower_bound_solved)
     bound = next(b for b in bounds if b is not None)
+    size = given - certificate.least_loss
     return NetworkAudit(
         objective=given,
-        gap=max(0.0, given - bound) / given if given > 0.0 else 0.0,
+        gap=max(0.0, given - bound) / size if size > 0.0 else 0.0,
         beta=beta,
         certificate=certificate,
         model=model,
@@ -194,10 +199,10 @@ def _loss(loss: str | None, mlp: MLPRegressor | MLPClassifier | None) -> str:
     if mlp is not None and mlp.loss not in ("squared_error", "log_loss"):
         raise ValueError(f"network was trained with loss={mlp.loss!r}, which cannot be audited yet.")
     if loss is None and own is None:
-        raise ValueError("loss must be given for plain weights: 'squared_error' or 'log_loss'.")
+        raise ValueError("loss must be given for plain weights, such as 'squared_error' or 'log_loss'.")
     chosen = own if loss is None else loss
-    if chosen not in ("squared_error", "log_loss"):
-        raise ValueError(f"loss must be 'squared_error' or 'log_loss', got {chosen!r}.")
+    if chosen not in _REGRESSION + _CLASSIFICATION:
+        raise ValueError(f"loss must be one of {', '.join(_REGRESSION + _CLASSIFICATION)}, got {chosen!r}.")
     return chosen
 
 

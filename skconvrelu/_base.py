@@ -119,7 +119,7 @@ class BaseConvexReLU(BaseEstimator):
     def _objective_of(self, X: Any, y: Any, sample_weight: Any, network: TwoLayerReLU, units: Units) -> float:
         """Objective of another network on the training data of this fit, its output intercepts as they are."""
         X, Y, weights, loss = self._training_data(X, y, sample_weight)
-        total = weights @ loss.value(network.outputs(X), Y) / weights.sum()
+        total = weights @ (loss.value(network.outputs(X), Y) - loss.dropped(Y)) / weights.sum()
         return float(total + self.beta_ * units.norms().sum())
 
     def _train(self, problem: Problem, start: Units | None) -> Trained:

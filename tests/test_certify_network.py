@@ -111,3 +111,21 @@ def test_bad_networks_are_refused():
         certify_network(one, X, y, beta=0.1, loss="squared_error", method="guess")
     with pytest.raises(ValueError, match="refine on"):
         certify_network(one, X, y, beta=0.1, loss="squared_error", refine=False)
+
+
+@pytest.mark.parametrize("loss", ["quantile", "poisson", "huber"])
+def test_plain_weights_with_other_losses(loss):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((40, 2)), rng.poisson(2.0, 40).astype(float)
+    weights = rng.standard_normal((2, 5)), rng.standard_normal(5), 0.1 * rng.standard_normal((5, 1)), np.zeros(1)
+    audit = certify_network(weights, X, y, beta=0.02, loss=loss, tol=1e-2, random_state=0)
+    F = np.maximum(X @ weights[0] + weights[1], 0.0) @ weights[2] + weights[3]
+    mean = {
+        "quantile": lambda r: 0.5 * np.abs(r),
+        "poisson": lambda r: np.exp(F) - y[:, None] * F,
+        "huber": lambda r: np.where(np.abs(r) <= 1.35, 0.5 * r**2, 1.35 * np.abs(r) - 0.5 * 1.35**2),
+    }[loss](F - y[:, None]).mean()
+    norms = np.linalg.norm(np.vstack([weights[0], weights[1]]), axis=0)
+    assert audit.objective == pytest.approx(mean + 0.02 * norms @ np.abs(weights[2][:, 0]))
+    assert audit.certificate.objective < audit.objective
+    assert 0.0 < audit.gap < 1.0
