@@ -18,10 +18,12 @@ from skconvrelu.certificate import Certificate
 from skconvrelu.losses import HardMargin, Loss
 from skconvrelu.program import ConvexProgram, Solution
 from skconvrelu.row_space import has_full_column_rank, row_space_basis
+from skconvrelu.search.bounds import searched_bound
+from skconvrelu.search.entering import newcomers
 from skconvrelu.search.outputs import refine_outputs
 from skconvrelu.search.pricing import searched_max_price
 from skconvrelu.search.proof import prove
-from skconvrelu.search.refine import MAX_ROUNDS, Refined, newcomers, searched_bound
+from skconvrelu.search.refine import MAX_ROUNDS, Refined
 from skconvrelu.search.units import Units, units_of
 from skconvrelu.search.violators import search_violators
 from skconvrelu.solvers import polish, solve_program

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from skconvrelu.program import Candidate, ConvexProgram, Solution, evaluate
 from skconvrelu.search.blocks import blocks_of, joined_gates, own_program
+from skconvrelu.search.bounds import searched_bound, tolerable_price
 from skconvrelu.search.descent import descend
+from skconvrelu.search.entering import first_units, newcomers
 from skconvrelu.search.pricing import SCHEDULE
 from skconvrelu.search.proof import prove
 from skconvrelu.search.pruning import rescale
-from skconvrelu.search.shared import best_directions
-from skconvrelu.search.units import Units, no_units, signed_axes, units_of
+from skconvrelu.search.units import Units, no_units, units_of
 from skconvrelu.search.violators import Found, search_violators
 from skconvrelu.solvers import SolverError
 
@@ -49,7 +50,7 @@ _MAX_CONES = 5_000
 #: units that one round may add, beside as many as there are
 _ENTER = 100
 #: relative improvement of the objective, in units of tol, below which a round has stalled; and how many such rounds end the search
-_STALLED, _PATIENCE = 0.1, 6
+_STALLED, _PATIENCE = 0.03, 6
 #: relative gap of the first round's convex program
 _LOOSEST = 3e-3
 #: ... and the least one that is asked for, absolute and in units of tol squared: dual points, and with them prices, are accurate to
@@ -109,22 +110,6 @@ class Refined:
     notes: list[str] = field(default_factory=list)
 
 
-def searched_bound(program: ConvexProgram, dual: Array, largest: float) -> float:
-    """Lower bound of the training objective if no arrangement prices above ``largest`` at ``dual``."""
-    return program.dual_value(dual * min(1.0, program.beta / largest) if largest > 0.0 else dual)
-
-
-def tolerable_price(program: ConvexProgram, dual: Array, target: float) -> float:
-    """The largest price, at least beta, that still leaves a lower bound of ``target``."""
-    low, high = program.beta, 2.0 * program.beta
-    if searched_bound(program, dual, high) >= target:
-        return high
-    for _ in range(50):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if searched_bound(program, dual, middle) >= target else (low, middle)
-    return low
-
-
 def refine(
     program: ConvexProgram,
     gates: Array,
@@ -155,7 +140,7 @@ def refine(
     n_jobs : int, default=None
         Threads for pricing; the result does not depend on it.
     """
-    units = _first_units(program, gates)
+    units = first_units(program, gates)
     if start is not None and len(start):
         units = start + units
     if len(program.X) > LARGE:
@@ -164,22 +149,6 @@ def refine(
     if start is not None:
         search.keep(start)
     return search.run(units, max_rounds)
-
-
-def _first_units(program: ConvexProgram, gates: Array) -> Units:
-    """The sampled gates as directions of a small balanced network, signs and outputs taken in turn."""
-    sides = signed_axes(program.Y.shape[1])
-    directions = sides[np.arange(len(gates)) % len(sides)]
-    if program.shared:
-        directions = best_directions(program.X, program.zero_dual(), gates)[0]
-    return Units(gates, directions).scaled(_small_size(program))
-
-
-def _small_size(program: ConvexProgram) -> float:
-    """A norm whose unit changes the outputs by a small part of what the targets ask for."""
-    rms = np.sqrt(program.weights @ np.square(program.X).sum(axis=1)) or 1.0
-    reach = np.sqrt(program.loss_value(np.zeros_like(program.Y))) or 1.0
-    return float(1e-4 * reach / rms)
 
 
 def _rounds_on_subsample(
@@ -223,13 +192,6 @@ def _look(
     per_side = _starts_per_side(program, effort)
     level = program.beta * (1.0 + 0.1 * tol)
     return search_violators(program, dual, units, rng, n_starts=per_side, level=level, n_jobs=n_jobs)
-
-
-def newcomers(program: ConvexProgram, found: Units, units: Units) -> Units:
-    """New units at a weight that descent can grow or shrink: small beside the present ones."""
-    if len(units):
-        return found.scaled(1e-3 * float(np.median(units.norms())))
-    return found.scaled(_small_size(program))
 
 
 class _Search:

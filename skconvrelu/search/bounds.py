@@ -1,0 +1,26 @@
+"""Lower bounds of the training objective from a dual point and the largest price at it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skconvrelu.program import ConvexProgram
+
+Array = NDArray[np.float64]
+
+
+def searched_bound(program: ConvexProgram, dual: Array, largest: float) -> float:
+    """Lower bound of the training objective if no arrangement prices above ``largest`` at ``dual``."""
+    return program.dual_value(dual * min(1.0, program.beta / largest) if largest > 0.0 else dual)
+
+
+def tolerable_price(program: ConvexProgram, dual: Array, target: float) -> float:
+    """The largest price, at least beta, that still leaves a lower bound of ``target``."""
+    low, high = program.beta, 2.0 * program.beta
+    if searched_bound(program, dual, high) >= target:
+        return high
+    for _ in range(50):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if searched_bound(program, dual, middle) >= target else (low, middle)
+    return low

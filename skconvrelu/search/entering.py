@@ -1,0 +1,35 @@
+"""Units that enter the search: the sampled gates at its beginning, and those that pricing found."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skconvrelu.program import ConvexProgram
+from skconvrelu.search.shared import best_directions
+from skconvrelu.search.units import Units, signed_axes
+
+Array = NDArray[np.float64]
+
+
+def first_units(program: ConvexProgram, gates: Array) -> Units:
+    """The sampled gates as directions of a small balanced network, signs and outputs taken in turn."""
+    sides = signed_axes(program.Y.shape[1])
+    directions = sides[np.arange(len(gates)) % len(sides)]
+    if program.shared:
+        directions = best_directions(program.X, program.zero_dual(), gates)[0]
+    return Units(gates, directions).scaled(_small_size(program))
+
+
+def _small_size(program: ConvexProgram) -> float:
+    """A norm whose unit changes the outputs by a small part of what the targets ask for."""
+    rms = np.sqrt(program.weights @ np.square(program.X).sum(axis=1)) or 1.0
+    reach = np.sqrt(program.loss_value(np.zeros_like(program.Y))) or 1.0
+    return float(1e-4 * reach / rms)
+
+
+def newcomers(program: ConvexProgram, found: Units, units: Units) -> Units:
+    """New units at a weight that descent can grow or shrink: small beside the present ones."""
+    if len(units):
+        return found.scaled(1e-3 * float(np.median(units.norms())))
+    return found.scaled(_small_size(program))
