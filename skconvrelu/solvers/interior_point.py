@@ -150,7 +150,9 @@ class InteriorPoint:
         coef = np.zeros((program.n_blocks, program.X.shape[1]))
         coef[start.blocks] = start.coef
         F = self.fits.outputs(coef)
-        mu = _WARM_BARRIER * program.loss_value(F + start.intercept) / self.degree
+        # losses that a fit can bring to zero say nothing about the size of the problem; the penalty does
+        size = max(program.loss_value(F + start.intercept), 0.01 * program.penalty(coef))
+        mu = _WARM_BARRIER * size / self.degree
         if not mu > 0.0:
             return self._start()
         sizes = np.linalg.norm(coef, axis=1)
