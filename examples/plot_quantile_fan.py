@@ -55,5 +55,8 @@ axis.plot(X[:, 0], y, ".", color="black", markersize=3, label="training points")
 axis.set_xlabel("x")
 axis.set_ylabel("y")
 axis.set_title("Quantiles by globally optimal networks")
-axis.legend(loc="upper center", ncols=3)
+axis.margins(y=0.15)
+legend = axis.legend(loc="upper center", ncols=3)
+for k, handle in enumerate(legend.legend_handles[: len(LEVELS) // 2]):
+    handle.set_alpha(1.0 - 0.8 ** (k + 1))  # bands lie on top of each other
 plt.show()
