@@ -167,3 +167,18 @@ def test_spectral_price_bounds_all_units_of_the_patterns():
     inside = np.array([row.tobytes() in known for row in (U @ program.X.T >= 0)])
     assert inside.any()
     assert best_directions(program.X, dual, U[inside])[1].max() <= bound
+
+
+def test_the_last_program_is_no_worse_than_the_rounds():
+    X, y = load_wine(return_X_y=True)
+    model = ConvexReLUClassifier(3e-3, tol=1e-2, random_state=0, shared_units=True).fit(scale(X), y)
+    assert model.objective_ <= model.objectives_[-1] * (1 + 1e-12)
+    assert (np.diff(model.objectives_) <= 1e-12).all()
+
+
+def test_a_huge_penalty_leaves_the_constant():
+    X, Y = two_targets()
+    model = ConvexReLURegressor(1e3, shared_units=True, random_state=0).fit(X, Y)
+    assert not len(model.convex_coef_)
+    np.testing.assert_allclose(model.predict(X), np.tile(Y.mean(axis=0), (len(Y), 1)))
+    assert model.dual_gap_ <= 1e-12

@@ -71,65 +71,36 @@ class _Balanced:
 
     def pack(self, units: Units) -> Array:
         coef = units.coef * (self.size / self.reach)
-        root = np.sqrt(np.linalg.norm(coef, axis=1))
-        c = self.basis.T @ self.program.best_intercept(units.outputs(self.program.X))
-        return np.concatenate([(coef / root[:, None]).ravel(), root, c / self.reach])
-
-    def unpack(self, z: Array) -> Units:
-        W, a, _ = self._split(z)
-        coef = W * (np.abs(a) * (self.reach / self.size))[:, None]
-        sizes = np.linalg.norm(coef, axis=1)
-        keep = sizes > 1e-10 * sizes.max(initial=0.0)
-        return Units(coef[keep], (np.sign(a)[:, None] * self.directions)[keep] + 0.0)
-
-    def _split(self, z: Array) -> tuple[Array, Array, Array]:
-        m, d = len(self.directions), self.X.shape[1]
-        return z[: m * d].reshape(m, d), z[m * d : m * d + m], z[m * d + m :]
-
-    def __call__(self, z: Array) -> tuple[float, Array]:
-        program, X = self.program, self.X
-        W, a, c = self._split(z)
-        active = X @ W.T.astype(X.dtype)
-        np.maximum(active, 0.0, out=active)
-        weighted = (a[:, None] * self.directions).astype(X.dtype)
-        F = self.reach * (np.asarray(active @ weighted, dtype=np.float64) + self.basis @ c)
-        G = program.weights[:, None] * program.loss.gradient(F, program.Y)
-        Gx = G.astype(X.dtype)
-        value = program.loss_value(F) + 0.5 * self.beta * self.reach * float(W.ravel() @ W.ravel() + a @ a)
-        grad_a = np.einsum("mk,mk->m", np.asarray(active.T @ Gx, dtype=np.float64), self.directions)
-        np.sign(active, out=active)
-        active *= Gx @ weighted.T
-        grad_W = np.asarray(active.T @ X, dtype=np.float64)
-        gradient = self.reach * np.concatenate(
-            [(grad_W + self.beta * W).ravel(), grad_a + self.beta * a, self.basis.T @ G.sum(axis=0)]
-        )
-        return value / self.unit, gradient / self.unit
-
-
-class _Shared(_Balanced):
-    """The same with output weights ``V`` (m, K) of their own for each unit: directions move too."""
-
-    def pack(self, units: Units) -> Array:
-        coef = units.coef * (self.size / self.reach)
         root = np.sqrt(np.linalg.norm(coef, axis=1))[:, None]
         c = self.basis.T @ self.program.best_intercept(units.outputs(self.program.X))
-        return np.concatenate([(coef / root).ravel(), (root * units.directions).ravel(), c / self.reach])
+        own = self._own(root * units.directions)
+        return np.concatenate([(coef / root).ravel(), own.ravel(), c / self.reach])
 
     def unpack(self, z: Array) -> Units:
-        W, V, _ = self._parts(z)
+        W, V, _ = self._split(z)
         lengths = np.linalg.norm(V, axis=1)
         coef = W * (lengths * (self.reach / self.size))[:, None]
         sizes = np.linalg.norm(coef, axis=1)
         keep = sizes > 1e-10 * sizes.max(initial=0.0)
-        return Units(coef[keep], V[keep] / lengths[keep, None])
+        return Units(coef[keep], V[keep] / lengths[keep, None] + 0.0)
 
-    def _parts(self, z: Array) -> tuple[Array, Array, Array]:
-        (m, K), d = self.directions.shape, self.X.shape[1]
-        return z[: m * d].reshape(m, d), z[m * d : m * (d + K)].reshape(m, K), z[m * (d + K) :]
+    def _split(self, z: Array) -> tuple[Array, Array, Array]:
+        """Hidden weights (m, d), output weights (m, K) and intercept."""
+        m, d = len(self.directions), self.X.shape[1]
+        end = len(z) - self.basis.shape[1]
+        return z[: m * d].reshape(m, d), self._output_weights(z[m * d : end]), z[end:]
+
+    def _output_weights(self, own: Array) -> Array:
+        """Output weights (m, K) from the variables they depend on: a length along each unit's direction."""
+        return own[:, None] * self.directions
+
+    def _own(self, V: Array) -> Array:
+        """What (m, K) output weights, or slopes in them, are in those variables."""
+        return np.einsum("mk,mk->m", V, self.directions)
 
     def __call__(self, z: Array) -> tuple[float, Array]:
         program, X = self.program, self.X
-        W, V, c = self._parts(z)
+        W, V, c = self._split(z)
         Vx = V.astype(X.dtype)
         active = X @ W.T.astype(X.dtype)
         np.maximum(active, 0.0, out=active)
@@ -142,6 +113,16 @@ class _Shared(_Balanced):
         active *= Gx @ Vx.T
         grad_W = np.asarray(active.T @ X, dtype=np.float64)
         gradient = self.reach * np.concatenate(
-            [(grad_W + self.beta * W).ravel(), (grad_V + self.beta * V).ravel(), self.basis.T @ G.sum(axis=0)]
+            [(grad_W + self.beta * W).ravel(), self._own(grad_V + self.beta * V).ravel(), self.basis.T @ G.sum(axis=0)]
         )
         return value / self.unit, gradient / self.unit
+
+
+class _Shared(_Balanced):
+    """The same with output weights (m, K) that are free: directions move too."""
+
+    def _output_weights(self, own: Array) -> Array:
+        return own.reshape(self.directions.shape)
+
+    def _own(self, V: Array) -> Array:
+        return V

@@ -350,57 +350,44 @@ class _Search:
         return self.result
 
     def _solve_everything(self) -> tuple[ConvexProgram, Array, Solution, Array]:
-        """The convex program over the sampled patterns and those of the best units; and its dual point, unscaled."""
-        if self.program.shared:
-            return self._solve_shared()
+        """The convex program over all patterns that count; gates of its patterns; its solution; and its dual point, unscaled."""
         program, best = self.program, self.best.merged(self.program.X)
+        everything, gates, blocks = self._everything(best)
+        solution, dual = None, program.dual_point(best.outputs(program.X))
+        if len(blocks) * len(program.X) <= _POLISHABLE:
+            try:
+                solution, dual = self._grow(everything, Solution.unverified(everything, blocks, best.coef))
+            except (np.linalg.LinAlgError, SolverError) as error:
+                self.notes.append(f"The last convex program could not be solved ({error}).")
+        if solution is None:
+            as_found = Candidate(blocks, best.coef, dual, 0, False)
+            solution = evaluate(everything, as_found, solver="descent", rtol=0.1 * self.tol)
+        elif solution.objective > self.value:  # solved to a tolerance; the best point so far is the better one
+            solution = replace(
+                solution, blocks=blocks, coef=best.coef, objective=best.objective(program),
+                intercept=program.best_intercept(best.outputs(program.X)),
+                cone_violation=everything.cone_violation(blocks, best.coef),
+            )  # fmt: skip
+        if program.shared:  # a bound for all directions, not for those at hand only
+            scale = min(1.0, program.beta / max(everything.spectral_price(dual), program.beta))
+            solution = replace(solution, dual_objective=program.dual_value(scale * dual))
+        return everything, gates, solution, dual
+
+    def _everything(self, best: Units) -> tuple[ConvexProgram, Array, NDArray[np.intp]]:
+        """The program over the sampled patterns and those of the best units, with its gates and the units' blocks.
+
+        Shared units have directions of their own, so that their program has a block for each of them and no others.
+        """
+        program = self.program
+        if program.shared:
+            return own_program(program, best), best.gates(program.X), np.arange(len(best))
         own = best.patterns(program.X)
         gates, patterns = joined_gates(self.gates, program.patterns, best.gates(program.X), own)
         everything = ConvexProgram.over_patterns(
             program.X, program.Y, program.weights, patterns, program.loss, program.beta,
             fit_intercept=program.fit_intercept,
         )  # fmt: skip
-        blocks = blocks_of(everything, own, best.directions)
-        as_found = Candidate(blocks, best.coef, program.dual_point(best.outputs(program.X)), 0, False)
-        if len(blocks) * len(program.X) > _POLISHABLE:
-            return (
-                everything,
-                gates,
-                evaluate(everything, as_found, solver="descent", rtol=0.1 * self.tol),
-                as_found.dual,
-            )
-        try:
-            solution, dual = self._grow(everything, Solution.unverified(everything, blocks, best.coef))
-        except (np.linalg.LinAlgError, SolverError) as error:
-            self.notes.append(f"The last convex program could not be solved ({error}).")
-            return (
-                everything,
-                gates,
-                evaluate(everything, as_found, solver="descent", rtol=0.1 * self.tol),
-                as_found.dual,
-            )
-        if solution.objective > self.value:  # solved to a tolerance; the best point so far is the better one
-            solution = replace(
-                solution, blocks=blocks, coef=best.coef, objective=best.objective(program),
-                intercept=program.best_intercept(best.outputs(program.X)),
-                cone_violation=everything.cone_violation(blocks, best.coef),
-            )  # fmt: skip
-        return everything, gates, solution, dual
-
-    def _solve_shared(self) -> tuple[ConvexProgram, Array, Solution, Array]:
-        """The program over the best units' own patterns and directions; its bound holds for all directions, by spectral norms."""
-        program, best = self.program, self.best.merged(self.program.X)
-        own = own_program(program, best)
-        start = Solution.unverified(own, np.arange(len(best)), best.coef)
-        try:
-            solution = self._solve(own, min(self.accuracy, 0.3 * self.tol), start)
-        except (np.linalg.LinAlgError, SolverError) as error:
-            self.notes.append(f"The last convex program could not be solved ({error}).")
-            as_found = Candidate(np.arange(len(best)), best.coef, start.dual, 0, False)
-            solution = evaluate(own, as_found, solver="descent", rtol=0.1 * self.tol)
-        dual = solution.dual
-        bound = program.dual_value(dual * min(1.0, program.beta / max(own.spectral_price(dual), program.beta)))
-        return own, best.gates(program.X), replace(solution, dual_objective=bound), dual
+        return everything, gates, blocks_of(everything, own, best.directions)
 
     def _grow(self, program: ConvexProgram, start: Solution) -> tuple[Solution, Array]:
         """Solve over a working set of blocks that grows until no block of the program is violated."""

@@ -25,9 +25,9 @@ class SmoothMap:
     def __init__(self, program: ConvexProgram) -> None:
         self.program = program
 
-    def variables(self, F: Array, dual: Array) -> Array:
-        """Z of outputs and a dual point."""
-        return F
+    def variables(self, z: Array, dual: Array) -> Array:
+        """The variables at the start of an outer step, from those at the end of the last one and its dual point."""
+        return z
 
     def dual(self, z: Array) -> Array:
         """Dual point at z."""
