@@ -12,7 +12,7 @@ from skconvrelu.search.descent import _Balanced, descend
 from skconvrelu.search.pricing import SETTLE, climb, price
 from skconvrelu.search.pruning import rescale
 from skconvrelu.search.units import Units, signed_axes
-from skconvrelu.search.violators import search_violators
+from skconvrelu.search.violators import _distinct, search_violators
 from skconvrelu.solvers.interior_point import InteriorPoint
 
 
@@ -186,3 +186,9 @@ def test_warm_interior_point_finds_the_cold_optimum(kind, constrained):
     assert value[1] == pytest.approx(value[0], rel=1e-7)
     if program.loss.smooth:
         assert warm.n_iter <= cold.n_iter + 2
+
+
+def test_opposite_units_are_not_the_same():
+    """(u, v) and (-u, -v) have the same outer product and see opposite samples."""
+    units = Units(np.array([[1.0, 0.0], [-1.0, 0.0], [1.0, 1e-3]]), np.array([[1.0], [-1.0], [1.0]]))
+    assert_array_equal(_distinct(units, np.array([2.0, 3.0, 1.0])), [1, 0])

@@ -35,9 +35,8 @@ def best_directions(X: Array, dual: Array, U: Array) -> tuple[Array, Array]:
 
 
 def climb_shared(
-    program: ConvexProgram,
+    X: Array,
     dual: Array,
-    units: Units,
     starts: list[tuple[Array, Array]],
     *,
     level: float,
@@ -45,12 +44,11 @@ def climb_shared(
 ) -> list[tuple[Units, Array]]:
     """Improve starts: each item is a direction (K,) and starts (m, d) for it; each answer units and their prices, best first."""
     first = Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(_along)(program.X, dual, side, begin, level) for side, begin in starts
+        delayed(_along)(X, dual, side, begin, level) for side, begin in starts
     )
     return list(
         Parallel(n_jobs=n_jobs, prefer="threads")(
-            delayed(_alternate)(program.X, dual, found, max(1, _ALTERNATED // max(len(starts), 1)), level)
-            for found in first
+            delayed(_alternate)(X, dual, found, max(1, _ALTERNATED // max(len(starts), 1)), level) for found in first
         )
     )
 

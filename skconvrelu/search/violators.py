@@ -18,7 +18,7 @@ from skconvrelu._products import CHUNK
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.pricing import SETTLE, climb, price
 from skconvrelu.search.shared import best_directions, climb_shared, sides_of
-from skconvrelu.search.units import Units, no_units, signed_axes
+from skconvrelu.search.units import Units, signed_axes
 
 Array = NDArray[np.float64]
 
@@ -84,59 +84,65 @@ def search_violators(
     n_jobs : int, default=None
         Threads that share the starts.
     """
+    spread = _whitening(program.X, program.weights)
+    climbed = _climb_shared if program.shared else _climb_apart
+    results, count = climbed(program, dual, units, spread, rng, n_starts, level, neighbours, n_jobs)
+    alone = [found for found, _, independent in results if independent]
+    prices = np.concatenate([values for _, values, _ in results])
+    every = Units(np.vstack([f.coef for f, _, _ in results]), np.vstack([f.directions for f, _, _ in results]))
+    largest = float(prices.max(initial=0.0))
+    rediscovered = np.zeros(len(units), dtype=bool)
+    if len(units):
+        largest = max(largest, float(unit_prices(program, dual, units).max()))
+        own = units.coef / units.norms()[:, None]
+        for found in alone:
+            same = (found.coef @ own.T > SAME) & (found.directions @ units.directions.T > SAME)
+            rediscovered |= same.any(axis=0)
+    above = np.flatnonzero(prices > level)
+    violators = every[above[_distinct(every[above], prices[above])]]
+    return Found(violators, largest, rediscovered, count)
+
+
+def unit_prices(program: ConvexProgram, dual: Array, units: Units) -> Array:
+    """Prices (m,) of the units: in their own directions, or in the best ones where outputs share them."""
     if program.shared:
-        return _search_shared(program, dual, units, rng, n_starts, level, neighbours, n_jobs)
+        return best_directions(program.X, dual, units.coef)[1]
+    pull = np.maximum(units.coef @ program.X.T, 0.0) @ dual
+    return np.asarray(np.einsum("mk,mk->m", pull, units.directions) / units.norms())
+
+
+def _climb_apart(
+    program: ConvexProgram, dual: Array, units: Units, spread: Array, rng: np.random.RandomState,
+    n_starts: int, level: float, neighbours: bool, n_jobs: int | None,
+) -> tuple[list[tuple[Units, Array, bool]], int]:  # fmt: skip
+    """Where starts ended, their prices and whether they were independent; for each output and sign. And how many were."""
     X = program.X
-    spread = _whitening(X, program.weights)
     sides = signed_axes(program.Y.shape[1])
     tasks, owners = [], []
-    members = [np.flatnonzero((units.directions == side).all(axis=1)) for side in sides]
-    for s, side in enumerate(sides):
+    step = min(_BATCH, max(1, CHUNK // len(X)))
+    for side in sides:
         signed = dual @ side
         blind = _independent_starts(X, signed, spread, n_starts, rng)
-        near = _neighbour_starts(units.coef[members[s]], spread, n_starts, rng) if neighbours else blind[:0]
-        step = min(_BATCH, max(1, CHUNK // len(X)))
+        own = units.coef[(units.directions == side).all(axis=1)]
+        near = _neighbour_starts(own, spread, n_starts, rng) if neighbours else blind[:0]
         for starts, independent in ((blind, True), (near, False)):
             for first in range(0, len(starts), step):
                 tasks.append(delayed(_improve)(X, signed, starts[first : first + step], level))
-                owners.append((s, independent))
-    results = Parallel(n_jobs=n_jobs, prefer="threads")(tasks)
-    rediscovered = np.zeros(len(units), dtype=bool)
-    largest = 0.0
-    coef, directions, prices = [no_units(program).coef], [no_units(program).directions], [np.zeros(0)]
-    for s, side in enumerate(sides):
-        parts = [(r, independent) for r, (owner, independent) in zip(results, owners, strict=True) if owner == s]
-        own = units.coef[members[s]] / np.linalg.norm(units.coef[members[s]], axis=1)[:, None]
-        U = np.vstack([part[0] for part, _ in parts])
-        found = np.concatenate([part[1] for part, _ in parts])
-        alone = [part[0] for part, independent in parts if independent]
-        if len(own):
-            rediscovered[members[s]] = (np.vstack(alone) @ own.T).max(axis=0, initial=0.0) > SAME
-            largest = max(largest, float(price(X, dual @ side, own).max()))
-        largest = max(largest, float(found.max(initial=0.0)))
-        above = np.flatnonzero(found > level)
-        kept = above[_distinct(U[above], found[above])]
-        coef.append(U[kept])
-        directions.append(np.tile(side, (len(kept), 1)))
-        prices.append(found[kept])
-    order = np.argsort(-np.concatenate(prices), kind="stable")
-    violators = Units(np.vstack(coef)[order], np.vstack(directions)[order])
-    return Found(violators, largest, rediscovered, n_starts * len(sides))
+                owners.append((side, independent))
+    ends = Parallel(n_jobs=n_jobs, prefer="threads")(tasks)
+    results = [
+        (Units(U, np.tile(side, (len(U), 1))), values, independent)
+        for (U, values), (side, independent) in zip(ends, owners, strict=True)
+    ]
+    return results, n_starts * len(sides)
 
 
-def _search_shared(
-    program: ConvexProgram,
-    dual: Array,
-    units: Units,
-    rng: np.random.RandomState,
-    n_starts: int,
-    level: float,
-    neighbours: bool,
-    n_jobs: int | None,
-) -> Found:
-    """The same for units that feed all outputs; a unit is its vector and its direction, and both must be found again."""
+def _climb_shared(
+    program: ConvexProgram, dual: Array, units: Units, spread: Array, rng: np.random.RandomState,
+    n_starts: int, level: float, neighbours: bool, n_jobs: int | None,
+) -> tuple[list[tuple[Units, Array, bool]], int]:  # fmt: skip
+    """The same for units that feed all outputs: a unit is its vector and its direction, and both must be found again."""
     X = program.X
-    spread = _whitening(X, program.weights)
     total = 2 * program.Y.shape[1] * n_starts
     gates = rng.standard_normal((total, X.shape[1])) @ spread.T
     blind, known = sides_of(program, dual, units, gates, rng)
@@ -146,26 +152,13 @@ def _search_shared(
         for side in known:
             near = units.coef[np.argsort(-(units.directions @ side), kind="stable")[: max(5, len(units) // 5)]]
             starts.append((side, _neighbour_starts(near, spread, count, rng)))
-    results = climb_shared(program, dual, units, starts, level=level, n_jobs=n_jobs)
-    rediscovered = np.zeros(len(units), dtype=bool)
-    largest = float(max((prices.max(initial=0.0) for _, prices in results), default=0.0))
-    if len(units):
-        own = units.coef / units.norms()[:, None]
-        largest = max(largest, float(best_directions(X, dual, own)[1].max()))
-        for found, _ in results[: len(blind)]:
-            same = (found.coef @ own.T > SAME) & (found.directions @ units.directions.T > SAME)
-            rediscovered |= same.any(axis=0)
-    U = np.vstack([found.coef for found, _ in results])
-    directions = np.vstack([found.directions for found, _ in results])
-    prices = np.concatenate([values for _, values in results])
+    ends = climb_shared(X, dual, starts, level=level, n_jobs=n_jobs)
+    results = [(found, values, i < len(blind)) for i, (found, values) in enumerate(ends)]
     if len(units) and neighbours:  # a present unit may do better in another direction
-        sides, values = best_directions(X, dual, own)
-        U, directions, prices = np.vstack([U, own]), np.vstack([directions, sides]), np.concatenate([prices, values])
-    above = np.flatnonzero(prices > level)
-    both = (U[above][:, :, None] * directions[above][:, None, :]).reshape(len(above), U.shape[1] * directions.shape[1])
-    kept = above[_distinct(both, prices[above])]
-    order = kept[np.argsort(-prices[kept], kind="stable")]
-    return Found(Units(U[order], directions[order]), largest, rediscovered, count * len(blind))
+        own = units.coef / units.norms()[:, None]
+        directions, values = best_directions(X, dual, own)
+        results.append((Units(own, directions), values, False))
+    return results, count * len(blind)
 
 
 def _improve(X: Array, signed: Array, starts: Array, level: float) -> tuple[Array, Array]:
@@ -174,7 +167,7 @@ def _improve(X: Array, signed: Array, starts: Array, level: float) -> tuple[Arra
         U = climb(X, signed, starts, dtype=np.float32, level=level)
         prices = price(X, signed, U)
         close = np.flatnonzero(prices > _PROMISING * level)
-        close = close[_distinct(U[close], prices[close], 0.9999)[:_SETTLED]]
+        close = close[_distinct(Units(U[close], np.ones((len(close), 1))), prices[close], 0.9999)[:_SETTLED]]
         if len(close):
             U[close] = climb(X, signed, U[close], schedule=SETTLE, level=level)
             prices[close] = price(X, signed, U[close])
@@ -217,13 +210,14 @@ def _neighbour_starts(coef: Array, spread: Array, count: int, rng: np.random.Ran
     return np.vstack([own, mixed, beside])
 
 
-def _distinct(U: Array, prices: Array, same: float = SAME) -> NDArray[np.intp]:
-    """Indices of the rows left when of any two with a cosine above ``same`` the cheaper one goes, best first."""
+def _distinct(units: Units, prices: Array, same: float = SAME) -> NDArray[np.intp]:
+    """Indices left, best first, when of any two units whose vectors and directions agree (cosines of ``same``) the cheaper one goes."""
     order = np.argsort(-prices, kind="stable")
     kept: list[int] = []
-    chosen = np.empty_like(U)
+    chosen, sides = np.empty_like(units.coef), np.empty_like(units.directions)
     for i in order:
-        if not kept or (chosen[: len(kept)] @ U[i]).max() < same:
-            chosen[len(kept)] = U[i]
+        m = len(kept)
+        if not m or np.minimum(chosen[:m] @ units.coef[i], sides[:m] @ units.directions[i]).max() < same:
+            chosen[m], sides[m] = units.coef[i], units.directions[i]
             kept.append(int(i))
     return np.array(kept, dtype=np.intp)
