@@ -4,6 +4,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from skconvrelu._audit import NetworkAudit, certify_network
 from skconvrelu._classifier import ConvexReLUClassifier
+from skconvrelu._cv import ConvexReLUClassifierCV, ConvexReLURegressorCV
 from skconvrelu._regressor import ConvexReLURegressor
 from skconvrelu.certificate import Certificate
 
@@ -15,7 +16,9 @@ except PackageNotFoundError:  # a source tree that was never installed
 __all__ = [
     "Certificate",
     "ConvexReLUClassifier",
+    "ConvexReLUClassifierCV",
     "ConvexReLURegressor",
+    "ConvexReLURegressorCV",
     "NetworkAudit",
     "__version__",
     "certify_network",

@@ -16,7 +16,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
 from skconvrelu._logging import verbosity
-from skconvrelu._sklearn import Interval, StrOptions, check_sample_weight
+from skconvrelu._progress import Progress
+from skconvrelu._sklearn import CallbackSupportMixin, Interval, StrOptions, check_sample_weight
 from skconvrelu._training import (
     Options,
     Problem,
@@ -49,7 +50,33 @@ class _Previous:
     units: Units
 
 
-class BaseConvexReLU(BaseEstimator):
+@dataclass(frozen=True)
+class TrainingSet:
+    """Validated data.
+
+    Attributes
+    ----------
+    X : ndarray or sparse matrix of shape (n_samples, n_features)
+    y : ndarray
+        Targets or labels as they were given.
+    weights : ndarray of shape (n_samples,)
+        Sample weights, class weights included.
+    Y : ndarray of shape (n_samples, K)
+        Targets as the loss wants them.
+    loss : Loss
+    target : dict
+        Fitted attributes that say what outputs mean.
+    """
+
+    X: Any
+    y: NDArray[Any]
+    weights: Array
+    Y: Array
+    loss: Loss
+    target: dict[str, Any]
+
+
+class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
     """Common fit and prediction; not for direct use."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -83,34 +110,62 @@ class BaseConvexReLU(BaseEstimator):
         return weights
 
     @abstractmethod
-    def _training_data(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Array, Array, Loss]:
-        """Validated data, coded targets (n_samples, K), weights and loss of a fit that was made before."""
+    def _validated(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> tuple[Any, NDArray[Any], Array]:
+        """Validated data, targets or labels, and weights."""
 
-    def _fit_network(self, X: Any, Y: Array, sample_weight: Array, loss: Loss, start: Units | None = None) -> None:
-        """Build and solve the program on validated data, then set the fitted attributes all at once.
+    @abstractmethod
+    def _coded(self, y: NDArray[Any], weights: Array) -> tuple[Array, Loss, dict[str, Any]]:
+        """Targets (n_samples, K) for the loss, the loss, and the fitted attributes that say what outputs mean."""
+
+    def _training_set(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> TrainingSet:
+        """Validated data; those of a fit that was made before with ``reset=False``."""
+        X, y, weights = self._validated(X, y, sample_weight, reset=reset)
+        data = TrainingSet(X, y, weights, *self._coded(y, weights))
+        if not reset and not np.array_equal(data.target.get("classes_", 0), getattr(self, "classes_", 0)):
+            raise ValueError("y must hold the classes of the training data; they differ.")
+        return data
+
+    def _fit_from(self, X: Any, y: Any, sample_weight: Any, start: Units | None) -> Any:
+        data = self._training_set(X, y, sample_weight, reset=True)
+        self._check_shared(data)
+        progress = Progress.of_fit(self, data.X, data.y, data.weights)
+        self._fit_network(data, self.beta, progress, start)
+        progress.end(lambda: vars(self))
+        return self
+
+    def _fit_network(self, data: TrainingSet, beta: float | str, progress: Progress, start: Units | None) -> None:
+        """Build and solve the program, then set the fitted attributes all at once.
 
         ``start`` are known units in the coordinates of X with its constant column, for the search to begin with.
         """
         if start is not None:
-            n_outputs, width = Y.shape[1], X.shape[1] + self.fit_intercept
+            n_outputs, width = data.Y.shape[1], data.X.shape[1] + self.fit_intercept
             if start.directions.shape[1] != n_outputs or start.coef.shape[1] != width:
                 raise ValueError(
                     f"network: {start.directions.shape[1]} outputs for targets that need {n_outputs}; it must be one that was "
                     "trained on these data, with fit_intercept=True."
                 )
         # one BLAS thread: faster at these sizes, and the sums do not depend on how many threads share them
-        if self._shares(Y):
-            if self.activation != "relu" or not self.refine:
-                raise ValueError(
-                    "shared_units=True needs refine on and activation='relu': the search finds its output directions."
-                )
-            if loss.name == "hard_margin":
-                raise ValueError(
-                    "shared_units=True does not go with loss='hard_margin'; use 'hinge' or shared_units=False."
-                )
         with verbosity(self.verbose), threadpool_limits(limits=1):
-            problem = Problem.build(X, Y, sample_weight, loss, fit_intercept=self.fit_intercept)
-            self._set_trained(problem, self._train(problem, start))
+            problem = Problem.build(data.X, data.Y, data.weights, data.loss, fit_intercept=self.fit_intercept)
+            self._set_trained(problem, self._train(problem, beta, progress, start, data.target))
+        self._set(data.target)
+
+    def _set(self, attributes: dict[str, Any]) -> None:
+        for name, value in attributes.items():
+            setattr(self, name, value)
+
+    def _check_shared(self, data: TrainingSet) -> None:
+        if not self._shares(data.Y):
+            return
+        if self.activation != "relu" or not self.refine:
+            raise ValueError(
+                "shared_units=True needs refine on and activation='relu': the search finds its output directions."
+            )
+        if data.loss.name == "hard_margin":
+            raise ValueError(
+                "shared_units=True does not go with loss='hard_margin'; use 'hinge' or shared_units=False."
+            )
 
     def _shares(self, Y: Array) -> bool:
         """Whether hidden units feed several outputs."""
@@ -118,32 +173,57 @@ class BaseConvexReLU(BaseEstimator):
 
     def _objective_of(self, X: Any, y: Any, sample_weight: Any, network: TwoLayerReLU, units: Units) -> float:
         """Objective of another network on the training data of this fit, its output intercepts as they are."""
-        X, Y, weights, loss = self._training_data(X, y, sample_weight)
-        total = weights @ (loss.value(network.outputs(X), Y) - loss.dropped(Y)) / weights.sum()
-        return float(total + self.beta_ * units.norms().sum())
+        data = self._training_set(X, y, sample_weight, reset=False)
+        losses = data.loss.value(network.outputs(data.X), data.Y) - data.loss.dropped(data.Y)
+        return float(data.weights @ losses / data.weights.sum() + self.beta_ * units.norms().sum())
 
-    def _train(self, problem: Problem, start: Units | None) -> Trained:
+    def _train(
+        self, problem: Problem, beta: float | str, progress: Progress, start: Units | None, target: dict[str, Any]
+    ) -> Trained:
         rng = check_random_state(self.random_state)
         previous = self._previous_units(problem.biased.shape[1], problem.rows.Y.shape[1])
-        gates, patterns = self._arrange(problem, previous, rng)
-        separates = isinstance(problem.loss, HardMargin)  # beta plays no part
-        auto = self.beta == "auto" and not separates
-        beta = 1.0 if auto or separates else float(self.beta)
-        program = problem.program(patterns, beta, constrained=self.activation == "relu")
-        if auto:
-            program = replace(program, beta=auto_beta(program))
-        program = replace(program, shared=self._shares(problem.rows.Y))
+        program, gates = self._sampled(problem, previous, rng)
+        if not isinstance(problem.loss, HardMargin):  # there beta plays no part
+            program = replace(program, beta=auto_beta(program) if beta == "auto" else float(beta))
         options = Options.of(self)
-        enumerated = isinstance(self.arrangements, str) and self.arrangements == "exact" and not program.shared
-        if options.rounds and program.constrained and not enumerated:
+        if self._searches(program):
             known = [units for units in (start, None if previous is None else previous.units) if units is not None]
             begin = [Units(problem.inward(units.coef), units.directions) for units in known]
-            return searched(problem, program, gates, options, rng, sum(begin[1:], begin[0]) if begin else None)
+
+            def observe(units: Units) -> bool:
+                return progress.task("round").end(lambda: self._as_fitted(problem, program, units) | target)
+
+            first = sum(begin[1:], begin[0]) if begin else None
+            return searched(problem, program, gates, options, rng, first, observe)
         begin_at = None
         if previous is not None:
             units = Units(problem.inward(previous.units.coef), previous.units.directions)
             begin_at = as_start(program, units, patterns_of(problem.biased, previous.gates))
-        return sampled_only(program, gates, options, begin_at, enumerated=enumerated)
+        return sampled_only(program, gates, options, begin_at, enumerated=self._enumerates(program))
+
+    def _sampled(
+        self, problem: Problem, previous: _Previous | None, rng: np.random.RandomState
+    ) -> tuple[ConvexProgram, Array]:
+        """The program over the sampled arrangements, with beta 1, and their gates (d, P)."""
+        gates, patterns = self._arrange(problem, previous, rng)
+        program = problem.program(patterns, 1.0, constrained=self.activation == "relu")
+        return replace(program, shared=self._shares(problem.rows.Y)), gates
+
+    def _enumerates(self, program: ConvexProgram) -> bool:
+        """Whether the program has all arrangements there are."""
+        return isinstance(self.arrangements, str) and self.arrangements == "exact" and not program.shared
+
+    def _searches(self, program: ConvexProgram) -> bool:
+        """Whether the fit goes on to arrangements beyond the sampled ones."""
+        return bool(self.refine) and program.constrained and not self._enumerates(program)
+
+    def _as_fitted(self, problem: Problem, program: ConvexProgram, units: Units) -> dict[str, Any]:
+        """Attributes that predict with the best units of a search still under way."""
+        network = TwoLayerReLU.from_convex(
+            problem.outward(units.coef), units.directions, program.best_intercept(units.outputs(program.X)),
+            biases=self.fit_intercept,
+        )  # fmt: skip
+        return {"n_features_in_": self.n_features_in_, **layers(network)}
 
     def _previous_units(self, d: int, n_outputs: int) -> _Previous | None:
         """Gates, vectors and directions of the last fit, when warm_start asks for them and they fit the data."""
@@ -198,8 +278,7 @@ class BaseConvexReLU(BaseEstimator):
         self.convex_directions_ = program.block_directions[solution.blocks]
         self.convex_arrangements_ = used
         self.arrangements_ = gates
-        self.coefs_ = [network.hidden_weights, network.output_weights]
-        self.intercepts_ = [network.hidden_biases, network.output_biases]
+        self._set(layers(network))
         self.beta_ = program.beta
         constant = _dropped(program)
         self.objective_ = solution.objective - constant
@@ -251,13 +330,13 @@ class BaseConvexReLU(BaseEstimator):
         check_method(method, time_limit)
         if self.activation != "relu":
             raise ValueError("certify needs activation='relu': gated networks are optimal over their own gates only.")
-        X, Y, weights, loss = self._training_data(X, y, sample_weight)
-        if method == "exact" and self._shares(Y):
+        data = self._training_set(X, y, sample_weight, reset=False)
+        if method == "exact" and self._shares(data.Y):
             raise ValueError(
                 "certify(method='exact') prices one output at a time; with shared_units=True use method='search'."
             )
         with verbosity(self.verbose), threadpool_limits(limits=1):
-            problem = Problem.build(X, Y, weights, loss, fit_intercept=self.fit_intercept)
+            problem = Problem.build(data.X, data.Y, data.weights, data.loss, fit_intercept=self.fit_intercept)
             trained, dual = self._as_trained(problem)
             sharper = sharpen(
                 problem,
@@ -328,9 +407,17 @@ class BaseConvexReLU(BaseEstimator):
 
     def _outputs(self, X: Any) -> Array:
         """Raw outputs (n_samples, n_outputs) in the dtype of X."""
-        check_is_fitted(self)
+        check_is_fitted(self, "coefs_")
         X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype=[np.float64, np.float32], reset=False)
         return self._network().outputs(X).astype(X.dtype, copy=False)
+
+
+def layers(network: TwoLayerReLU) -> dict[str, Any]:
+    """The fitted attributes that prediction needs."""
+    return {
+        "coefs_": [network.hidden_weights, network.output_weights],
+        "intercepts_": [network.hidden_biases, network.output_biases],
+    }
 
 
 def _dropped(program: ConvexProgram) -> float:

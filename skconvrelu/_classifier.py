@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from skconvrelu._base import BaseConvexReLU
-from skconvrelu._sklearn import StrOptions, fit_context
+from skconvrelu._sklearn import StrOptions, fit_context, with_callbacks
 from skconvrelu.losses import (
     BinaryLogLoss,
     HardMargin,
@@ -24,7 +24,6 @@ from skconvrelu.losses import (
     SquaredErrorOnCodes,
     SquaredHinge,
 )
-from skconvrelu.search.units import Units
 
 Array = NDArray[np.float64]
 
@@ -190,6 +189,7 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
         self.random_state = random_state
         self.verbose = verbose
 
+    @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> ConvexReLUClassifier:
         """Train to global optimality over the sampled arrangements.
@@ -217,37 +217,25 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
         """
         return self._fit_from(X, y, sample_weight, None)
 
-    def _fit_from(self, X: Any, y: Any, sample_weight: Any, start: Units | None) -> ConvexReLUClassifier:
-        X, labels, weights, classes = self._labelled(X, y, sample_weight, reset=True)
-        loss, Y = _encode(self.loss, labels, len(classes))
-        self._fit_network(X, Y, weights, loss, start)
-        self.classes_ = classes
-        return self
-
-    def _training_data(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Array, Array, Loss]:
-        X, labels, weights, classes = self._labelled(X, y, sample_weight, reset=False)
-        if not np.array_equal(classes, self.classes_):
-            raise ValueError("y must hold the classes of the training data; they differ.")
-        loss, Y = _encode(self.loss, labels, len(classes))
-        return X, Y, weights, loss
-
-    def _labelled(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> tuple[Any, NDArray[np.intp], Array, Any]:
-        """Validated data, label numbers, weights (class_weight included) and the classes that have positive weight."""
+    def _validated(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> tuple[Any, NDArray[Any], Array]:
         X, y = validate_data(self, X, y, reset=reset, accept_sparse=("csr", "csc"), dtype=[np.float64, np.float32])
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         weights = self._validate_weights(X, sample_weight)
         if self.class_weight is not None:
             weights = weights * compute_sample_weight(self.class_weight, y)
-        counted = weights > 0.0
-        classes = np.unique(y[counted])
+        return X, y, weights
+
+    def _coded(self, y: NDArray[Any], weights: Array) -> tuple[Array, Loss, dict[str, Any]]:
+        classes = np.unique(y[weights > 0.0])
         if len(classes) < 2:
             raise ValueError(
                 f"y holds {len(classes)} class with positive weight; a classifier needs samples of at least 2 classes."
             )
         # a class whose samples all weigh nothing is left out like them; what label they carry no longer matters
         labels = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
-        return X, labels, weights, classes
+        loss, Y = _encode(self.loss, labels, len(classes))
+        return Y, loss, {"classes_": classes}
 
     def decision_function(self, X: Any) -> NDArray[np.floating]:
         """Raw outputs of the network.

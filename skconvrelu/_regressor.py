@@ -11,9 +11,8 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from skconvrelu._base import BaseConvexReLU
-from skconvrelu._sklearn import Interval, StrOptions, fit_context
+from skconvrelu._sklearn import Interval, StrOptions, fit_context, with_callbacks
 from skconvrelu.losses import AbsoluteError, Huber, Loss, Poisson, Quantile, SquaredError
-from skconvrelu.search.units import Units
 
 Array = NDArray[np.float64]
 
@@ -188,6 +187,7 @@ class ConvexReLURegressor(RegressorMixin, BaseConvexReLU):
         tags.target_tags.positive_only = self.loss == "poisson"
         return tags
 
+    @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> ConvexReLURegressor:
         """Train to global optimality over the sampled arrangements.
@@ -214,15 +214,8 @@ class ConvexReLURegressor(RegressorMixin, BaseConvexReLU):
         """
         return self._fit_from(X, y, sample_weight, None)
 
-    def _fit_from(self, X: Any, y: Any, sample_weight: Any, start: Units | None) -> ConvexReLURegressor:
-        X, y, weights = self._validated(X, y, sample_weight, reset=True)
-        self._fit_network(X, y.reshape(len(y), -1), weights, self._loss(), start)
-        self._flat_target = y.ndim == 1
-        return self
-
-    def _training_data(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Array, Array, Loss]:
-        X, y, weights = self._validated(X, y, sample_weight, reset=False)
-        return X, y.reshape(len(y), -1), weights, self._loss()
+    def _coded(self, y: NDArray[Any], weights: Array) -> tuple[Array, Loss, dict[str, Any]]:
+        return y.reshape(len(y), -1), self._loss(), {"_flat_target": y.ndim == 1}
 
     def _loss(self) -> Loss:
         if self.loss == "huber":

@@ -23,7 +23,7 @@ from skconvrelu.search.entering import newcomers
 from skconvrelu.search.outputs import refine_outputs
 from skconvrelu.search.pricing import searched_max_price
 from skconvrelu.search.proof import prove
-from skconvrelu.search.refine import MAX_ROUNDS, Refined
+from skconvrelu.search.refine import MAX_ROUNDS, Observe, Refined
 from skconvrelu.search.units import Units, units_of
 from skconvrelu.search.violators import search_violators
 from skconvrelu.solvers import polish, solve_program
@@ -138,10 +138,11 @@ def searched(
     options: Options,
     rng: np.random.RandomState,
     start: Units | None = None,
+    observe: Observe | None = None,
 ) -> Trained:
     """Search over all arrangements, starting from those at hand and the units ``start`` (program coordinates)."""
     if not isinstance(program.loss, HardMargin):
-        trained, found = _over_all(problem, program, gates, options, rng, start)
+        trained, found = _over_all(problem, program, gates, options, rng, start, observe)
         _warn(found, options)
         return trained
     last: list[Refined] = []
@@ -163,10 +164,11 @@ def _over_all(
     options: Options,
     rng: np.random.RandomState,
     start: Units | None,
+    observe: Observe | None = None,
 ) -> tuple[Trained, Refined]:
     found = refine_outputs(
         program, np.ascontiguousarray(problem.inward(gates.T)), _polisher(options), start=start, tol=options.tol,
-        max_rounds=options.rounds, rng=rng, n_jobs=options.n_jobs,
+        max_rounds=options.rounds, rng=rng, n_jobs=options.n_jobs, observe=observe,
     )  # fmt: skip
     return _as_trained(problem, found), found
 
@@ -280,17 +282,25 @@ def _more_evidence(
     return sharper, found.violators
 
 
-def auto_beta(program: ConvexProgram) -> float:
-    """``AUTO_FRACTION`` of the smallest beta with the zero network as optimum, over all arrangements as searched.
+def largest_beta(program: ConvexProgram) -> float:
+    """The smallest beta with the zero network as optimum: over all arrangements as searched, for gated units over the given ones.
 
-    Over all arrangements it does not depend on the sampler (gated units: over the given ones). For losses without a unit
-    there is a floor: with classes beyond 1000 : 1 the fraction alone would follow the rare class into pure fitting.
+    Over all arrangements it does not depend on the sampler. Zero when no unit can gain anything.
     """
     beta_max = program.beta_max()
-    if beta_max == 0.0:  # no unit can gain anything, and any penalty keeps the zero network
+    if beta_max > 0.0 and program.constrained:
+        beta_max = max(beta_max, searched_max_price(program.X, program.zero_dual(), program.patterns))
+    return beta_max
+
+
+def auto_beta(program: ConvexProgram) -> float:
+    """``AUTO_FRACTION`` of the largest beta.
+
+    For losses without a unit there is a floor: with classes beyond 1000 : 1 the fraction alone would follow the rare class into
+    pure fitting.
+    """
+    beta_max = largest_beta(program)
+    if beta_max == 0.0:  # any penalty keeps the zero network
         return 1.0
-    if program.constrained:
-        dual = program.zero_dual()
-        beta_max = max(beta_max, searched_max_price(program.X, dual, program.patterns))
     floor = AUTO_FLOOR * program.largest_price() if program.loss.unitless else 0.0
     return max(AUTO_FRACTION * beta_max, floor)

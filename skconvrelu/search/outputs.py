@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from skconvrelu.program import Candidate, ConvexProgram, evaluate
 from skconvrelu.search.blocks import blocks_of, joined_gates
-from skconvrelu.search.refine import Polish, Refined, refine
+from skconvrelu.search.refine import Observe, Polish, Refined, refine
 from skconvrelu.search.units import Units, signed_axes
 from skconvrelu.solvers import independent_outputs
 
@@ -26,15 +26,17 @@ def refine_outputs(
     max_rounds: int,
     rng: np.random.RandomState,
     n_jobs: int | None,
+    observe: Observe | None = None,
 ) -> Refined:
     """:func:`~skconvrelu.search.refine.refine`, for each output by itself where the loss lets outputs be trained apart.
 
-    Each output has its own random numbers, drawn beforehand, so the result does not depend on ``n_jobs``.
+    Each output has its own random numbers, drawn beforehand, so the result does not depend on ``n_jobs``. Only a search of all
+    outputs together is observed.
     """
     parts = independent_outputs(program)
     if len(parts) == 1:
         return refine(
-            program, gates, polish, start=start, tol=tol, max_rounds=max_rounds, rng=rng, n_jobs=n_jobs
+            program, gates, polish, start=start, tol=tol, max_rounds=max_rounds, rng=rng, n_jobs=n_jobs, observe=observe
         )  # fmt: skip
     seeds = rng.randint(np.iinfo(np.int32).max, size=len(parts))
     results = Parallel(n_jobs=n_jobs)(

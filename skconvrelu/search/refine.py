@@ -29,13 +29,14 @@ from skconvrelu.solvers import SolverError
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Polish = Callable[[ConvexProgram, float, Solution], tuple[Solution, str]]
+Observe = Callable[[Units], bool]
 
 logger = logging.getLogger(__name__)
 
 #: rounds that refine=True may take
 MAX_ROUNDS = 40
 #: share of the typical loss over which descent and pruning round the kinks of a piecewise linear one
-_ROUNDED = 0.05
+ROUNDED = 0.05
 #: L-BFGS steps of a round
 _STEPS = 300
 #: independent starts of a round for each output and sign: so many a dimension, at most so many for all; and of the last look
@@ -120,6 +121,7 @@ def refine(
     max_rounds: int,
     rng: np.random.RandomState,
     n_jobs: int | None = None,
+    observe: Observe | None = None,
 ) -> Refined:
     """Search from the sampled arrangements of ``program`` for the optimum over all of them.
 
@@ -139,13 +141,15 @@ def refine(
     rng : RandomState
     n_jobs : int, default=None
         Threads for pricing; the result does not depend on it.
+    observe : callable, default=None
+        Shown the best units after each round; its True ends the search.
     """
     units = first_units(program, gates)
     if start is not None and len(start):
         units = start + units
     if len(program.X) > LARGE:
         units = _rounds_on_subsample(program, units, tol, rng, n_jobs)
-    search = _Search(program, gates, polish, tol, rng, n_jobs)
+    search = _Search(program, gates, polish, tol, rng, n_jobs, observe)
     if start is not None:
         search.keep(start)
     return search.run(units, max_rounds)
@@ -165,7 +169,7 @@ def _rounds_on_subsample(
         patterns=program.patterns[:, rows],
     )
     for _ in range(4):
-        smooth = part.smoothed(_ROUNDED)
+        smooth = part.smoothed(ROUNDED)
         units = rescale(smooth, descend(smooth, units, steps=_STEPS, dtype=np.float32))
         found = _look(part, units, part.dual_point(units.outputs(part.X)), rng, n_jobs, tol)
         if not len(found.violators):
@@ -205,10 +209,11 @@ class _Search:
         tol: float,
         rng: np.random.RandomState,
         n_jobs: int | None,
+        observe: Observe | None,
     ) -> None:
         self.program, self.gates, self.polish = program, gates, polish
-        self.smooth = program.smoothed(_ROUNDED)  # for the steps that need gradients
-        self.tol, self.rng, self.n_jobs = tol, rng, n_jobs
+        self.smooth = program.smoothed(ROUNDED)  # for the steps that need gradients
+        self.tol, self.rng, self.n_jobs, self.observe = tol, rng, n_jobs, observe
         self.best = no_units(program)
         self.value = self.best.objective(program)
         self.scale = program.loss_value(np.zeros_like(program.Y))
@@ -244,6 +249,8 @@ class _Search:
                 "round %d: objective %.8g, %d units, searched gap %.1e, largest price %.5g beta, %d violators",
                 number + 1, self.value, len(units), gap, found.largest / self.program.beta, len(found.violators),
             )  # fmt: skip
+            if self.observe is not None and self.observe(self.best):
+                break
             # near the optimum the objective improves by the square of the gap only
             moved = before - self.value >= _STALLED * self.tol * self.value or gap < 0.9 * least
             stalled, least = (0 if moved else stalled + 1), min(gap, least)

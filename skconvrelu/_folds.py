@@ -1,0 +1,124 @@
+"""Training along falling penalties: the unit of work that cross-validation spreads over folds, outputs and machines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from skconvrelu._training import Options, Problem
+from skconvrelu.network import TwoLayerReLU
+from skconvrelu.program import ConvexProgram, Solution
+from skconvrelu.search.follow import follow
+from skconvrelu.search.units import Units, signed_axes
+from skconvrelu.solvers import independent_outputs, solve_program
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Point:
+    """A network at one penalty: units in program coordinates, intercept, and its blocks where arrangements are given."""
+
+    beta: float
+    units: Units
+    intercept: Array
+    blocks: NDArray[np.intp] | None = None
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A program to be trained along falling penalties.
+
+    ``searches`` walks over all arrangements by descent, pruning and pricing (:func:`skconvrelu.search.follow.follow`); otherwise the
+    convex program over the given ones is solved at each penalty.
+    """
+
+    program: ConvexProgram
+    gates: Array
+    searches: bool
+    options: Options
+    seed: int
+
+    def advance(self, betas: list[float], start: Point | None) -> list[Point]:
+        """Points at the penalties, from the point before them; random numbers depend on the seed and the first penalty only."""
+        with threadpool_limits(limits=1):
+            return self._search(betas, start) if self.searches else self._solve(betas, start)
+
+    def _search(self, betas: list[float], start: Point | None) -> list[Point]:
+        rng = np.random.RandomState([self.seed, int(np.float64(betas[0]).view(np.uint64) % (2**32))])
+        units = None if start is None else start.units
+        return [
+            Point(program.beta, found, program.best_intercept(found.outputs(program.X)))
+            for program, found in follow(self.program, self.gates, betas, rng, units)
+        ]
+
+    def _solve(self, betas: list[float], start: Point | None) -> list[Point]:
+        points: list[Point] = []
+        for beta in betas:
+            program = replace(self.program, beta=beta)
+            last = points[-1] if points else start
+            begin = None
+            if last is not None and last.blocks is not None:
+                begin = Solution.unverified(program, last.blocks, last.units.coef)
+            solution = solve_program(
+                program, solver=self.options.solver, tol=self.options.tol, max_iter=self.options.max_iter, start=begin
+            )
+            units = Units(solution.coef, program.block_directions[solution.blocks])
+            points.append(Point(beta, units, solution.intercept, solution.blocks))
+        return points
+
+
+@dataclass(frozen=True)
+class Fold:
+    """The training part of one fold: a walk for all outputs, or one for each where the loss lets them be trained apart."""
+
+    problem: Problem
+    walks: list[Walk]
+    gates: Array | None
+
+    @classmethod
+    def build(
+        cls, problem: Problem, program: ConvexProgram, gates: Array, options: Options, seed: int, *, searches: bool
+    ) -> Fold:
+        """``gates`` (d, P) in the coordinates of the data; they decide in prediction where the program is not constrained."""
+        inward = np.ascontiguousarray(problem.inward(gates.T))
+        parts = [part for part, _ in independent_outputs(program)] if searches else [program]
+        walks = [Walk(part, inward, searches, options, (seed + k) % 2**32) for k, part in enumerate(parts)]
+        return cls(problem, walks, None if program.constrained else gates)
+
+    def joined(self, points: list[Point]) -> Point:
+        """The point of all outputs together."""
+        if len(points) == 1:
+            return points[0]
+        K = len(points)
+        axes = signed_axes(K)
+        return Point(
+            points[0].beta,
+            Units(
+                np.vstack([p.units.coef for p in points]),
+                np.vstack([axes[np.where(p.units.directions[:, 0] > 0.0, k, K + k)] for k, p in enumerate(points)]),
+            ),
+            np.concatenate([p.intercept for p in points]),
+        )
+
+    def outward(self, point: Point) -> Units:
+        """Units in the coordinates of the data."""
+        return Units(self.problem.outward(point.units.coef), point.units.directions)
+
+    def network(self, point: Point) -> TwoLayerReLU:
+        """The network of a joined point."""
+        gates = self.gates
+        if gates is not None:
+            gates = gates[:, self.walks[0].program.block_patterns[point.blocks]]
+        units = self.outward(point)
+        return TwoLayerReLU.from_convex(
+            units.coef, units.directions, point.intercept, biases=self.problem.fit_intercept, gates=gates
+        )
+
+
+def advance(walk: Walk, betas: list[float], start: Point | None) -> list[Point]:
+    """:meth:`Walk.advance` as a function, which workers on other machines can import."""
+    return walk.advance(betas, start)

@@ -1,0 +1,159 @@
+"""Choosing beta by cross-validation along paths: a coarse grid from above until the score has turned, then a finer one around the best."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+
+from skconvrelu._folds import Fold, Point, advance
+
+Array = NDArray[np.float64]
+#: the score of one fold's joined point; larger is better
+Score = Callable[[int, Point], float]
+#: told of the betas of a stage and their scores; True ends the path
+Observe = Callable[[list[float], Array], bool]
+
+logger = logging.getLogger(__name__)
+
+#: the coarse grid is every so many points of the fine one, and so many of its points are trained before folds are compared
+_COARSE, _STAGE = 2, 3
+#: penalties in a row that must be worse than the best one by so many standard errors of the difference to end the path
+_WORSE, _ERRORS = 3, 2.0
+
+
+@dataclass
+class Selection:
+    """What cross-validation found.
+
+    Attributes
+    ----------
+    betas : ndarray of shape (n_betas,)
+        Falling.
+    scores : ndarray of shape (n_betas, n_folds)
+    best : int
+        Row of the beta chosen.
+    n_fits : int
+        Networks trained.
+    seconds : float
+    """
+
+    betas: Array
+    scores: Array
+    best: int
+    n_fits: int
+    seconds: float
+
+
+@dataclass
+class _Paths:
+    """The folds with what has been trained so far."""
+
+    folds: list[Fold]
+    score: Score
+    observe: Observe
+    n_jobs: int | None
+    points: dict[float, list[list[Point]]] = field(default_factory=dict)  # beta -> fold -> output
+    scores: dict[float, list[float]] = field(default_factory=dict)
+    stopped: bool = False
+
+    def train(self, betas: list[float]) -> None:
+        """All folds at the penalties given (falling), each from its point at the next larger one."""
+        above = min((b for b in self.points if b > betas[0]), default=None)
+        tasks = [
+            delayed(advance)(walk, betas, None if above is None else self.points[above][f][k])
+            for f, fold in enumerate(self.folds)
+            for k, walk in enumerate(fold.walks)
+        ]
+        done = iter(Parallel(n_jobs=self.n_jobs)(tasks))
+        by_fold = [[next(done) for _ in fold.walks] for fold in self.folds]
+        for i, beta in enumerate(betas):
+            self.points[beta] = [[walked[i] for walked in fold] for fold in by_fold]
+            joined = [fold.joined(points) for fold, points in zip(self.folds, self.points[beta], strict=True)]
+            self.scores[beta] = [self.score(f, point) for f, point in enumerate(joined)]
+            logger.info(
+                "beta %.4g: score %.6g +- %.2g, %.0f hidden units",
+                beta, np.mean(self.scores[beta]), _standard_error(np.array(self.scores[beta])),
+                np.mean([len(point.units) for point in joined]),
+            )  # fmt: skip
+        self.stopped = self.observe(betas, np.array([self.scores[b] for b in betas])) or self.stopped
+
+    def table(self) -> tuple[Array, Array]:
+        """Falling betas and their scores."""
+        betas = sorted(self.scores, reverse=True)
+        return np.array(betas), np.array([self.scores[b] for b in betas])
+
+    def has_turned(self) -> bool:
+        """Whether the last penalties are all clearly worse than the best."""
+        scores = self.table()[1]
+        best = int(scores.mean(axis=1).argmax())
+        if len(scores) - 1 - best < _WORSE:
+            return False
+        behind = scores[best] - scores[-_WORSE:]
+        return bool((behind.mean(axis=1) > [_ERRORS * _standard_error(row) for row in behind]).all())
+
+
+def select_beta(
+    folds: list[Fold],
+    grid: Array,
+    score: Score,
+    *,
+    adaptive: bool,
+    one_standard_error: bool,
+    n_jobs: int | None,
+    observe: Observe,
+) -> Selection:
+    """Train all folds along the grid and choose.
+
+    Parameters
+    ----------
+    folds : list of Fold
+    grid : ndarray of shape (n_betas,)
+        Falling, no two the same.
+    score : callable
+        ``score(fold, point)`` on the fold's held-out rows.
+    adaptive : bool
+        Every second penalty first, ended early where the score has clearly turned, then the neighbours of the best one; otherwise all.
+    one_standard_error : bool
+        Take the largest beta whose score is within one standard error of the best.
+    n_jobs : int or None
+    observe : callable
+        Told of each stage; its True ends the path.
+    """
+    begin = time.monotonic()
+    paths = _Paths(folds, score, observe, n_jobs)
+    coarse = [float(b) for b in (grid[::_COARSE] if adaptive else grid)]
+    for first in range(0, len(coarse), _STAGE):
+        paths.train(coarse[first : first + _STAGE])
+        if paths.stopped or (adaptive and paths.has_turned()):
+            break
+    if adaptive and not paths.stopped:
+        betas, scores = paths.table()
+        centre = int(np.searchsorted(-grid, -betas[scores.mean(axis=1).argmax()]))
+        near = [float(b) for b in grid[max(0, centre - _COARSE + 1) : centre + _COARSE] if float(b) not in paths.scores]
+        for beta in near:
+            paths.train([beta])
+    betas, scores = paths.table()
+    n_fits = len(betas) * len(folds)
+    seconds = time.monotonic() - begin
+    chosen = _choose(scores, one_standard_error=one_standard_error)
+    logger.info("beta %.4g of %d tried, %d fits in %.1f s", betas[chosen], len(betas), n_fits, seconds)
+    return Selection(betas, scores, chosen, n_fits, seconds)
+
+
+def _choose(scores: Array, *, one_standard_error: bool) -> int:
+    """Row of the best mean, the largest beta among equals; or the largest beta within one standard error of it."""
+    mean = scores.mean(axis=1)
+    best = int(mean.argmax())
+    if not one_standard_error:
+        return best
+    return int(np.flatnonzero(mean >= mean[best] - _standard_error(scores[best]))[0])
+
+
+def _standard_error(scores: Array) -> float:
+    return float(scores.std(ddof=1) / np.sqrt(len(scores))) if len(scores) > 1 else 0.0
