@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
+from scipy.stats import rankdata
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, root_mean_squared_error
 from threadpoolctl import threadpool_limits
@@ -106,9 +107,7 @@ def _row(label: str, values: list[float], digits: int) -> str:
 
 def _ranks(scores: list[list[float]]) -> list[float]:
     """Mean rank of each column, 1 for the smallest of a row."""
-    from scipy.stats import rankdata
-
-    return list(np.mean([rankdata(row) for row in scores], axis=0))
+    return list(np.mean([rankdata(row) for row in scores], axis=0)) if scores else []
 
 
 def report(results: list[dict[str, Any]], names: list[str], models: tuple[str, ...], *, regression: bool) -> None:
@@ -131,7 +130,7 @@ def report(results: list[dict[str, Any]], names: list[str], models: tuple[str, .
             line += f"{np.mean([r['units'] for r in own]):10.0f}{np.mean([r['seconds'] for r in own]):10.1f}"
         print(line)
     complete = [row for row in rows if not np.isnan(row).any()]
-    if not regression:
+    if not regression and complete:
         print(_row("mean", [*np.mean(complete, axis=0), reference["MEAN"]], 2))
     sign = 1.0 if regression else -1.0
     print(_row("mean rank", _ranks([[sign * v for v in row] for row in complete]), 2))

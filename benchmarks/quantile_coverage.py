@@ -1,8 +1,9 @@
 """Do quantile fits cover what they say? Share of held-out targets below the predicted quantile.
 
 ``python -m benchmarks.quantile_coverage`` fits q = 0.1, 0.5, 0.9 on at most ``--rows`` training rows of each official split
-(standardised), with beta picked by 3-fold cross-validation of the pinball loss inside them, and prints the coverage of the test
-rows, averaged over the splits. The same beta serves all splits of a quantile: it is picked on the first.
+(standardised) with ``ConvexReLURegressorCV(loss="quantile")``: beta by cross-validation of the pinball loss inside them, or with
+``--one-standard-error`` the largest beta within one standard error of the best. It prints the coverage of the test rows, averaged
+over the splits, and the pinball loss relative to that of the training rows' constant quantile.
 """
 
 from __future__ import annotations
@@ -12,39 +13,25 @@ import time
 
 import numpy as np
 from sklearn.metrics import mean_pinball_loss
-from sklearn.model_selection import KFold
 from threadpoolctl import threadpool_limits
 
 from benchmarks.datasets import held_out_rows, load, training_rows
 from benchmarks.protocol import quiet_fit, standardised
-from skconvrelu import ConvexReLURegressor
-
-FRACTIONS = (0.1, 0.03, 0.01)
+from skconvrelu import ConvexReLURegressorCV
 
 
 def parts(name: str, split: int, max_rows: int) -> tuple[np.ndarray, ...]:
     """Standardised training and test features and targets."""
     data = load(name)
-    train = np.random.default_rng(split).permutation(training_rows(data, split))[:max_rows]
-    test = held_out_rows(data, split)
+    if "split_train" in data:
+        rows, test = training_rows(data, split), held_out_rows(data, split)
+    else:
+        order = np.random.default_rng(split).permutation(len(data["X"]))
+        rows, test = order[: len(order) // 2], order[len(order) // 2 :]
+    train = np.random.default_rng(split).permutation(rows)[:max_rows]
     X, V = standardised(data["X"][train].astype(float), data["X"][test].astype(float))
     y, v = standardised(data["y"][train].astype(float), data["y"][test].astype(float))
     return X, y, V, v
-
-
-def model(beta: float | str, q: float, **params: object) -> ConvexReLURegressor:
-    return ConvexReLURegressor(beta, loss="quantile", quantile=q, tol=1e-2, random_state=0, **params)
-
-
-def chosen_beta(X: np.ndarray, y: np.ndarray, q: float) -> float:
-    """The beta with the least 3-fold pinball loss."""
-    top = quiet_fit(model("auto", q, refine=False, n_arrangements=20), X, y).beta_ / 0.01
-    losses = np.zeros(len(FRACTIONS))
-    for train, valid in KFold(3, shuffle=True, random_state=0).split(X):
-        for j, fraction in enumerate(FRACTIONS):
-            fitted = quiet_fit(model(fraction * top, q, refine=5), X[train], y[train])
-            losses[j] += mean_pinball_loss(y[valid], fitted.predict(X[valid]), alpha=q)
-    return FRACTIONS[int(losses.argmin())] * top
 
 
 def main() -> None:
@@ -52,20 +39,29 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=["uci-concrete", "pmlb-california-housing"])
     parser.add_argument("--rows", type=int, default=1000)
     parser.add_argument("--splits", type=int, default=3)
+    parser.add_argument("--one-standard-error", action="store_true")
     arguments = parser.parse_args()
-    print(f"{'set':24s} {'q':>5s} {'beta':>9s} {'coverage':>9s} {'error':>7s} {'seconds':>8s}", flush=True)
+    print(
+        f"{'set':24s} {'q':>5s} {'coverage':>9s} {'error':>7s} {'pinball':>8s} {'units':>6s} {'seconds':>8s}",
+        flush=True,
+    )
     with threadpool_limits(limits=1):
         for name in arguments.sets:
             for q in (0.1, 0.5, 0.9):
                 begin = time.perf_counter()
-                beta, covered = None, []
+                rows = []
                 for split in range(arguments.splits):
                     X, y, V, v = parts(name, split, arguments.rows)
-                    beta = chosen_beta(X, y, q) if beta is None else beta
-                    covered.append(float((v <= quiet_fit(model(beta, q, refine=10), X, y).predict(V)).mean()))
-                coverage = float(np.mean(covered))
+                    model = ConvexReLURegressorCV(
+                        loss="quantile", quantile=q, one_standard_error=arguments.one_standard_error, random_state=0
+                    )
+                    f = quiet_fit(model, X, y).predict(V)
+                    constant = mean_pinball_loss(v, np.full(len(v), np.quantile(y, q)), alpha=q)
+                    rows.append(((v <= f).mean(), mean_pinball_loss(v, f, alpha=q) / constant, len(model.convex_coef_)))
+                coverage, pinball, units = np.mean(rows, axis=0)
                 print(
-                    f"{name:24s} {q:5.2f} {beta:9.3g} {coverage:9.3f} {coverage - q:+7.3f} {time.perf_counter() - begin:8.1f}",
+                    f"{name:24s} {q:5.2f} {coverage:9.3f} {coverage - q:+7.3f} {pinball:8.3f} {units:6.0f} "
+                    f"{time.perf_counter() - begin:8.1f}",
                     flush=True,
                 )
 

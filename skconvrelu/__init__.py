@@ -5,6 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 from skconvrelu._audit import NetworkAudit, certify_network
 from skconvrelu._classifier import ConvexReLUClassifier
 from skconvrelu._cv import ConvexReLUClassifierCV, ConvexReLURegressorCV
+from skconvrelu._path import BetaMax, BetaPath, beta_max, convex_relu_path
 from skconvrelu._regressor import ConvexReLURegressor
 from skconvrelu.certificate import Certificate
 
@@ -14,6 +15,8 @@ except PackageNotFoundError:  # a source tree that was never installed
     __version__ = "0+unknown"
 
 __all__ = [
+    "BetaMax",
+    "BetaPath",
     "Certificate",
     "ConvexReLUClassifier",
     "ConvexReLUClassifierCV",
@@ -21,5 +24,7 @@ __all__ = [
     "ConvexReLURegressorCV",
     "NetworkAudit",
     "__version__",
+    "beta_max",
     "certify_network",
+    "convex_relu_path",
 ]

@@ -23,7 +23,7 @@ from skconvrelu._progress import Progress
 from skconvrelu._regressor import ConvexReLURegressor
 from skconvrelu._selection import Selection, select_beta
 from skconvrelu._sklearn import Interval, StrOptions, fit_context, raise_for_params, routing_enabled, with_callbacks
-from skconvrelu._training import Options, Problem, largest_beta
+from skconvrelu._training import Options, Problem, beta_grid, given_betas
 from skconvrelu.search.units import Units
 
 Array = NDArray[np.float64]
@@ -45,7 +45,7 @@ class _ChoosesBeta(BaseConvexReLU):
 
     def _fit_chosen(self, X: Any, y: Any, sample_weight: Any, params: dict[str, Any]) -> Any:
         raise_for_params(params, self, "fit")
-        given = _given_betas(self.betas)
+        given = given_betas(self.betas)
         data = self._training_set(X, y, sample_weight, reset=True)
         self._check_shared(data)
         splits = self._splits(data, sample_weight, params)
@@ -53,7 +53,9 @@ class _ChoosesBeta(BaseConvexReLU):
         with verbosity(self.verbose), threadpool_limits(limits=1):
             rng = check_random_state(self.random_state)
             whole = self._fold(data, rng)
-            grid = _grid(whole, int(self.betas), self.eps) if given is None else given
+            grid = given
+            if grid is None:
+                grid = beta_grid([walk.program for walk in whole.walks], int(self.betas), self.eps)
             selection = self._select(data, splits, grid, rng, progress, adaptive=given is None)
             start = self._approach(whole, selection) if self.refit else None
         beta = float(selection.betas[selection.best])
@@ -143,24 +145,6 @@ class _ChoosesBeta(BaseConvexReLU):
             .add_self_request(self)
             .add(splitter=check_cv(self.cv), method_mapping=MethodMapping().add(caller="fit", callee="split"))
         )
-
-
-def _given_betas(betas: Any) -> Array | None:
-    """Falling penalties without repetition, or None for a number of them."""
-    if isinstance(betas, Integral):
-        return None
-    given = np.asarray(betas, dtype=np.float64)
-    if given.ndim != 1 or not len(given) or not (np.isfinite(given) & (given > 0.0)).all():
-        raise ValueError("betas must be a positive integer or a 1-D array of positive finite numbers.")
-    return np.unique(given)[::-1]
-
-
-def _grid(whole: Fold, n_betas: int, eps: float) -> Array:
-    """Falling geometric grid from the largest beta of all outputs down to ``eps`` times it."""
-    largest = max(largest_beta(walk.program) for walk in whole.walks)
-    if largest == 0.0:  # any penalty keeps the zero network
-        return np.ones(1)
-    return np.geomspace(largest, eps * largest, n_betas)
 
 
 def _constraints(plain: type[BaseConvexReLU]) -> dict[str, list[Any]]:
@@ -331,7 +315,8 @@ class ConvexReLUClassifierCV(_ChoosesBeta, ConvexReLUClassifier):
     cv : int, cross-validation generator or iterable, default=None
         As in :class:`sklearn.linear_model.LogisticRegressionCV`: None is 5 stratified folds.
     scoring : str or callable, default=None
-        What held-out rows judge by. None: minus the Brier score of the probabilities with ``loss="log_loss"``, which is proper and bounded; accuracy with other losses. Both are weighted by ``sample_weight`` and ``class_weight``; other scores are not.
+        What held-out rows judge by. None: minus the Brier score of the probabilities with ``loss="log_loss"``, which is proper and
+        bounded; accuracy with other losses. Both are weighted by ``sample_weight`` and ``class_weight``; other scores are not.
     one_standard_error : bool, default=False
         Take the largest penalty whose score is within one standard error (over folds) of the best one: a smaller, smoother network.
     refit : bool, default=True

@@ -6,6 +6,7 @@ import time
 import warnings
 from dataclasses import dataclass, replace
 from functools import partial
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -294,13 +295,35 @@ def largest_beta(program: ConvexProgram) -> float:
 
 
 def auto_beta(program: ConvexProgram) -> float:
-    """``AUTO_FRACTION`` of the largest beta.
-
-    For losses without a unit there is a floor: with classes beyond 1000 : 1 the fraction alone would follow the rare class into
-    pure fitting.
-    """
+    """``AUTO_FRACTION`` of the largest beta, or the floor."""
     beta_max = largest_beta(program)
     if beta_max == 0.0:  # any penalty keeps the zero network
         return 1.0
-    floor = AUTO_FLOOR * program.largest_price() if program.loss.unitless else 0.0
-    return max(AUTO_FRACTION * beta_max, floor)
+    return max(AUTO_FRACTION * beta_max, _floor(program))
+
+
+def _floor(program: ConvexProgram) -> float:
+    """Least penalty chosen without being asked for, for losses without a unit.
+
+    With classes beyond 1000 : 1 a fraction of the largest one would follow the rare class into pure fitting.
+    """
+    return AUTO_FLOOR * program.largest_price() if program.loss.unitless else 0.0
+
+
+def given_betas(betas: Any) -> Array | None:
+    """The penalties of a parameter ``betas``, falling and without repetition; None if it is a number of them."""
+    if isinstance(betas, Integral) and int(betas) >= 1:
+        return None
+    given = np.asarray(betas, dtype=np.float64)
+    if given.ndim != 1 or not len(given) or not (np.isfinite(given) & (given > 0.0)).all():
+        raise ValueError("betas must be a positive integer or a 1-D array of positive finite numbers.")
+    return np.ascontiguousarray(np.unique(given)[::-1])
+
+
+def beta_grid(programs: list[ConvexProgram], n_betas: int, eps: float) -> Array:
+    """Falling geometric grid from the largest useful penalty of the programs down to ``eps`` times it, or to the floor."""
+    largest = max(largest_beta(program) for program in programs)
+    if largest == 0.0:  # any penalty keeps the zero network
+        return np.ones(1)
+    least = max(eps * largest, *(_floor(program) for program in programs), 0.0)
+    return np.geomspace(largest, least, n_betas) if n_betas > 1 and least < largest else np.array([largest])

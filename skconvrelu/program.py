@@ -161,11 +161,12 @@ class ConvexProgram:
                 break
             root = np.einsum("nkl,kq->nlq", self.loss.curvature_root(F + basis @ c, self.Y), basis)
             hessian = np.einsum("n,nlq,nlr->qr", self.weights, root, root)
-            # Levenberg: where the loss is saturated its curvature vanishes and a plain Newton step is meaningless
-            diagonal = lift + 1e-14 * np.trace(hessian) + 1e-12
+            # Levenberg: where the loss is saturated its curvature vanishes and a plain Newton step is meaningless; in units of what there
+            # is, since weights as unequal as 1e7 : 1 leave little of both
+            diagonal = (lift + 1e-14) * (np.trace(hessian) + size)
             trial = c - np.linalg.solve(hessian + diagonal * np.eye(len(c)), gradient)
             new = look(trial)
-            rounding = 1e-14 * abs(value)
+            rounding = 1e-14 * abs(value) + 1e-15 * float(np.abs(F + basis @ c).max())
             # far away the value is the merit; when it has no digits left, the gradient is
             if new[0] < value - rounding or (new[0] <= value + rounding and new[2] < size):
                 c, (value, gradient, size, total), lift = trial, new, 0.1 * lift

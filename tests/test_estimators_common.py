@@ -12,9 +12,14 @@ from sklearn.utils.estimator_checks import (
     parametrize_with_checks,
 )
 
-from skconvrelu import ConvexReLUClassifier, ConvexReLURegressor
+from skconvrelu import ConvexReLUClassifier, ConvexReLUClassifierCV, ConvexReLURegressor, ConvexReLURegressorCV
 
 ESTIMATORS = [ConvexReLURegressor(), ConvexReLUClassifier()]
+#: fewer penalties and folds than by default, the classifier over sampled arrangements: only the number of fits differs
+CHOOSING = [
+    ConvexReLURegressorCV(betas=5, eps=1e-2, cv=3),
+    ConvexReLUClassifierCV(betas=5, eps=1e-2, cv=3, refine=False, n_arrangements=10, random_state=0),
+]
 #: the plain sampled program of every other loss, which is what the losses differ in
 PLAIN = {"refine": False, "n_arrangements": 10}
 LOSSES = [
@@ -26,12 +31,17 @@ LOSSES = [
 # hard_margin is not among them: the checks' data cannot be separated, which it has to say in an error
 
 
-@parametrize_with_checks([*ESTIMATORS, *LOSSES])
+@parametrize_with_checks(ESTIMATORS)
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
+@parametrize_with_checks([*LOSSES, *CHOOSING])
+def test_scikit_learn_checks_of_variants(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("estimator", [*ESTIMATORS, *CHOOSING], ids=lambda e: type(e).__name__)
 def test_checks_that_check_estimator_never_runs(estimator):
     check_param_validation(type(estimator).__name__, estimator)
     check_dataframe_column_names_consistency(type(estimator).__name__, estimator)
@@ -48,7 +58,7 @@ def test_checks_run_what_the_estimators_support():
 
 @pytest.mark.parametrize("name", ["ConvexReLURegressor", "ConvexReLUClassifier"])
 def test_checks_that_need_array_api_dispatch(name):
-    """SCIPY_ARRAY_API has to be set before scipy is imported, hence the fresh process (CI runs this whole file so, too)."""
+    """SCIPY_ARRAY_API has to be set before scipy is imported, hence the fresh process."""
     code = (
         "from sklearn.utils.estimator_checks import estimator_checks_generator\n"
         f"from skconvrelu import {name}\n"

@@ -41,12 +41,18 @@ def test_automatic_choice_without_mosek_is_the_scipy_solver():
 
 def test_public_names():
     assert set(skconvrelu.__all__) == {
+        "BetaMax",
+        "BetaPath",
         "Certificate",
         "ConvexReLUClassifier",
+        "ConvexReLUClassifierCV",
         "ConvexReLURegressor",
+        "ConvexReLURegressorCV",
         "NetworkAudit",
         "__version__",
+        "beta_max",
         "certify_network",
+        "convex_relu_path",
     }
     for name in skconvrelu.__all__:
         assert hasattr(skconvrelu, name)

@@ -23,11 +23,14 @@ class Proof:
     ----------
     upper : float
         Proven upper bound of all prices, for every output and sign.
+    lower : float
+        Largest price met.
     violators : Units
         Unit vectors that price above the level.
     """
 
     upper: float
+    lower: float
     violators: Units
 
 
@@ -57,13 +60,13 @@ def prove(
         Cones to bound for each side, at most.
     """
     sides = signed_axes(program.Y.shape[1])
-    upper, violators = 0.0, no_units(program)
+    upper, lower, violators = 0.0, 0.0, no_units(program)
     for s, side in enumerate(sides):
         own = units.coef[(units.directions == side).all(axis=1)]
         left = None if deadline is None else max(0.0, deadline - time.monotonic()) / (len(sides) - s)
         starts = own / np.linalg.norm(own, axis=1)[:, None] if len(own) else None
         found = exact_price(program.X, dual @ side, level=level, time_limit=left, max_nodes=max_nodes, starts=starts)
-        upper = max(upper, found.upper)
+        upper, lower = max(upper, found.upper), max(lower, found.lower)
         if level is not None and found.lower > level:
             violators = violators + Units(found.unit[None, :], side[None, :])
-    return Proof(upper, violators)
+    return Proof(upper, lower, violators)
