@@ -43,7 +43,7 @@ def refine_outputs(
         delayed(_refine_one)(part, gates, polish, _own_units(start, k), tol, max_rounds, int(seeds[k]))
         for k, (part, _) in enumerate(parts)
     )
-    return _join(program, gates, results)
+    return _join(program, gates, results, tol)
 
 
 def _refine_one(
@@ -62,7 +62,7 @@ def _own_units(units: Units | None, k: int) -> Units | None:
     return Units(units.coef[own], units.directions[own][:, [k]])
 
 
-def _join(program: ConvexProgram, gates: Array, results: list[Refined]) -> Refined:
+def _join(program: ConvexProgram, gates: Array, results: list[Refined], tol: float) -> Refined:
     """One solution over the union of the arrangements; objectives and bounds add, since the outputs share nothing."""
     K = len(results)
     axes = signed_axes(K)
@@ -90,17 +90,20 @@ def _join(program: ConvexProgram, gates: Array, results: list[Refined]) -> Refin
     length = max(len(r.objectives) for r in results)
     proven = [r.proven_bound for r in results]
     known = [p for p in proven if p is not None]
+    bound = min(sum(r.bound for r in results), solution.objective)
+    # an output may miss tol of its own objective where all of them together do not miss tol of theirs
+    converged = all(r.converged for r in results) or solution.objective - bound <= tol * solution.objective
     return Refined(
         program=everything,
         gates=all_gates,
         solution=solution,
         objectives=[sum(r.objectives[min(i, len(r.objectives) - 1)] for r in results) for i in range(length)],
-        bound=min(sum(r.bound for r in results), solution.objective),
+        bound=bound,
         largest=max(r.largest for r in results),
         dual=dual,
         n_starts=sum(r.n_starts for r in results),
         recall=float(sizes @ recalls / sizes.sum()) if sizes.sum() else 1.0,
-        converged=all(r.converged for r in results),
+        converged=converged,
         proven_bound=min(sum(known), solution.objective) if len(known) == K else None,
         notes=[note for r in results for note in r.notes],
     )

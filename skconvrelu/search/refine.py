@@ -322,7 +322,7 @@ class _Search:
         if not program.shared and len(program.X) <= _PROVABLE.get(program.X.shape[1], 0):
             level = tolerable_price(program, dual, solution.objective * (1.0 - self.tol))
             proven = prove(program, dual, units, level=level, max_nodes=_MAX_CONES)
-            self.entering = proven.violators
+            self.entering, largest = proven.violators, max(largest, proven.lower)
         while True:
             found = search_violators(
                 program, dual, units, self.rng,
@@ -342,7 +342,6 @@ class _Search:
         proven_bound = None
         if proven is not None:
             proven_bound = searched_bound(program, dual, proven.upper)
-            converged = converged and not len(proven.violators)
         logger.info(
             "objective %.8g, gap over %d arrangements %.1e, searched %.1e, recall %.2f of %d units by %d starts",
             solution.objective, len(gates), solution.gap / max(solution.objective, 1e-300),
