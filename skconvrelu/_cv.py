@@ -56,7 +56,8 @@ class _ChoosesBeta(BaseConvexReLU):
             grid = given
             if grid is None:
                 grid = beta_grid([walk.program for walk in whole.walks], int(self.betas), self.eps)
-            selection = self._select(data, splits, grid, rng, progress, adaptive=given is None)
+            selection, held_out = self._select(data, splits, grid, rng, progress, adaptive=given is None)
+            chosen = self._from_held_out(data, held_out)
             start = self._approach(whole, selection) if self.refit else None
         beta = float(selection.betas[selection.best])
         if self.refit:
@@ -67,6 +68,7 @@ class _ChoosesBeta(BaseConvexReLU):
             self.refit_time_ = time.monotonic() - begin
         self.beta_, self.betas_, self.cv_scores_ = beta, selection.betas, selection.scores
         self.n_fits_, self.cv_time_ = selection.n_fits, selection.seconds
+        self._set(chosen)
         progress.end(lambda: vars(self))
         return self
 
@@ -88,7 +90,8 @@ class _ChoosesBeta(BaseConvexReLU):
     def _select(
         self, data: TrainingSet, splits: list[tuple[Any, Any]], grid: Array, rng: np.random.RandomState,
         progress: Progress, *, adaptive: bool,
-    ) -> Selection:  # fmt: skip
+    ) -> tuple[Selection, list[tuple[Any, Array]]]:  # fmt: skip
+        """The choice; and held-out rows with the outputs, at the penalty chosen, of the network that did not see them."""
         parts = [self._part(data, rows, f) for f, (rows, _) in enumerate(splits)]
         folds = [self._fold(part, rng) for part in parts]
         scorer = None if self.scoring is None else check_scoring(self, self.scoring)
@@ -103,10 +106,13 @@ class _ChoosesBeta(BaseConvexReLU):
         def observe(betas: list[float], scores: Array) -> bool:
             return progress.task("betas").end()
 
-        return select_beta(
+        selection = select_beta(
             folds, grid, score, adaptive=adaptive, one_standard_error=self.one_standard_error, n_jobs=self.n_jobs,
             observe=observe,
         )  # fmt: skip
+        networks = [fold.network(point) for fold, point in zip(folds, selection.points, strict=True)]
+        held_out = [rows for _, rows in splits]
+        return selection, [(rows, net.outputs(data.X[rows])) for rows, net in zip(held_out, networks, strict=True)]
 
     def _fold_attributes(self, fold: Fold, point: Point) -> dict[str, Any]:
         """Fitted attributes that predict with a fold's network."""
@@ -132,6 +138,10 @@ class _ChoosesBeta(BaseConvexReLU):
     def _own_score(self, X: Any, y: NDArray[Any], weights: Array) -> float:
         """The default score on held-out rows, larger is better."""
         raise NotImplementedError
+
+    def _from_held_out(self, data: TrainingSet, held_out: list[tuple[Any, Array]]) -> dict[str, Any]:
+        """Further fitted attributes, from outputs for held-out rows."""
+        return {}
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Routing of metadata: what ``fit`` hands on to the splitter of ``cv``.
@@ -173,6 +183,9 @@ class ConvexReLURegressorCV(_ChoosesBeta, ConvexReLURegressor):
         Other scores are not weighted.
     one_standard_error : bool, default=False
         Take the largest penalty whose score is within one standard error (over folds) of the best one: a smaller, smoother network.
+    calibrate : bool, default=False
+        For ``loss="quantile"``: move the predictions by the quantile of the held-out residuals (``calibration_``). A flexible network
+        fits the quantile of its training rows, which those of new rows exceed; their share below the moved predictions is right.
     refit : bool, default=True
         False only chooses: there is no network to predict with.
     loss, epsilon, quantile, arrangements, n_arrangements, activation, refine, shared_units, fit_intercept, solver, tol, max_iter
@@ -198,6 +211,8 @@ class ConvexReLURegressorCV(_ChoosesBeta, ConvexReLURegressor):
         Networks trained for the choice.
     cv_time_, refit_time_ : float
         Seconds that choice and refit took.
+    calibration_ : ndarray of shape (n_outputs,)
+        What ``predict`` adds to the network's outputs: zero unless ``calibrate``. Certificate and objective are the network's own.
     **others
         All attributes of :class:`ConvexReLURegressor`, of the refitted network.
 
@@ -220,7 +235,10 @@ class ConvexReLURegressorCV(_ChoosesBeta, ConvexReLURegressor):
     True
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = _constraints(ConvexReLURegressor)
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **_constraints(ConvexReLURegressor),
+        "calibrate": ["boolean"],
+    }
 
     def __init__(
         self,
@@ -230,6 +248,7 @@ class ConvexReLURegressorCV(_ChoosesBeta, ConvexReLURegressor):
         cv: Any = None,
         scoring: Any = None,
         one_standard_error: bool = False,
+        calibrate: bool = False,
         refit: bool = True,
         loss: str = "squared_error",
         epsilon: float = 1.35,
@@ -252,6 +271,7 @@ class ConvexReLURegressorCV(_ChoosesBeta, ConvexReLURegressor):
         self.cv = cv
         self.scoring = scoring
         self.one_standard_error = one_standard_error
+        self.calibrate = calibrate
         self.refit = refit
         self.loss = loss
         self.epsilon = epsilon
@@ -291,7 +311,27 @@ class ConvexReLURegressorCV(_ChoosesBeta, ConvexReLURegressor):
         ValueError
             If data, weights or a parameter are invalid; nothing is fitted then.
         """
+        if self.calibrate and self.loss != "quantile":
+            raise ValueError(
+                f"calibrate=True is for loss='quantile', whose predictions have a share to cover; got {self.loss!r}."
+            )
         return self._fit_chosen(X, y, sample_weight, params)
+
+    def _from_held_out(self, data: TrainingSet, held_out: list[tuple[Any, Array]]) -> dict[str, Any]:
+        if not self.calibrate:
+            return {"calibration_": np.zeros(data.Y.shape[1])}
+        rows = np.concatenate([np.arange(len(data.y))[rows] for rows, _ in held_out])
+        outputs = np.vstack([outputs for _, outputs in held_out])
+        weights = data.weights[rows]
+        if not (weights > 0.0).any():
+            raise ValueError(
+                "calibrate: no held-out row of cv has positive weight; use other folds or calibrate=False."
+            )
+        return {"calibration_": data.loss.best_constant(outputs, data.Y[rows], weights)}
+
+    def _outputs(self, X: Any) -> Array:
+        F = super()._outputs(X)
+        return F + self.calibration_.astype(F.dtype) if hasattr(self, "calibration_") else F
 
     def _own_score(self, X: Any, y: NDArray[Any], weights: Array) -> float:
         Y, loss, _ = self._coded(y, weights)

@@ -41,6 +41,8 @@ class Selection:
     n_fits : int
         Networks trained.
     seconds : float
+    points : list of Point
+        Each fold's joined point at the beta chosen.
     """
 
     betas: Array
@@ -48,6 +50,7 @@ class Selection:
     best: int
     n_fits: int
     seconds: float
+    points: list[Point]
 
 
 @dataclass
@@ -74,7 +77,7 @@ class _Paths:
         by_fold = [[next(done) for _ in fold.walks] for fold in self.folds]
         for i, beta in enumerate(betas):
             self.points[beta] = [[walked[i] for walked in fold] for fold in by_fold]
-            joined = [fold.joined(points) for fold, points in zip(self.folds, self.points[beta], strict=True)]
+            joined = self.joined(beta)
             self.scores[beta] = [self.score(f, point) for f, point in enumerate(joined)]
             logger.info(
                 "beta %.4g: score %.6g +- %.2g, %.0f hidden units",
@@ -82,6 +85,10 @@ class _Paths:
                 np.mean([len(point.units) for point in joined]),
             )  # fmt: skip
         self.stopped = self.observe(betas, np.array([self.scores[b] for b in betas])) or self.stopped
+
+    def joined(self, beta: float) -> list[Point]:
+        """Each fold's point of all outputs together."""
+        return [fold.joined(points) for fold, points in zip(self.folds, self.points[beta], strict=True)]
 
     def table(self) -> tuple[Array, Array]:
         """Falling betas and their scores."""
@@ -143,7 +150,7 @@ def select_beta(
     seconds = time.monotonic() - begin
     chosen = _choose(scores, one_standard_error=one_standard_error)
     logger.info("beta %.4g of %d tried, %d fits in %.1f s", betas[chosen], len(betas), n_fits, seconds)
-    return Selection(betas, scores, chosen, n_fits, seconds)
+    return Selection(betas, scores, chosen, n_fits, seconds, paths.joined(float(betas[chosen])))
 
 
 def _choose(scores: Array, *, one_standard_error: bool) -> int:

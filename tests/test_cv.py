@@ -232,3 +232,37 @@ def test_hard_margin_has_no_penalty_to_choose():
     X, y = _classes()
     with pytest.raises(ValueError, match="loss"):
         ConvexReLUClassifierCV(loss="hard_margin").fit(X, y)
+
+
+def test_calibration_is_the_quantile_of_held_out_residuals():
+    X, y = _curve(60)
+    Y, weights = np.column_stack([y, -2.0 * y]), np.random.default_rng(1).integers(0, 3, len(y)).astype(float)
+    own = {"arrangements": np.random.default_rng(0).standard_normal((3, 15)), "loss": "quantile", "quantile": 0.8}
+    own |= {"refine": False, "tol": 1e-7}
+    choice = {"betas": [1e-3], "cv": KFold(3)}
+    plain = ConvexReLURegressorCV(**choice, **own).fit(X, Y, weights)
+    np.testing.assert_array_equal(plain.calibration_, 0.0)
+    model = ConvexReLURegressorCV(**choice, **own, calibrate=True).fit(X, Y, weights)
+    np.testing.assert_array_equal(model.predict(X), plain.predict(X) + model.calibration_)
+    residuals = np.empty_like(Y)
+    for train, test in KFold(3).split(X):
+        fold = ConvexReLURegressor(1e-3, **own).fit(X[train], Y[train], weights[train])
+        residuals[test] = Y[test] - fold.predict(X[test])
+    for k in range(2):
+        below = [np.sum(weights[residuals[:, k] < at]) for at in model.calibration_[k] + np.array([-1e-3, 1e-3])]
+        assert below[0] <= 0.8 * weights.sum() <= below[1]
+
+
+def test_calibrated_quantiles_cover_new_rows():
+    X, y = _curve(120, noise=0.5)
+    V, v = _curve(2000, seed=1, noise=0.5)
+    params = {"betas": [1e-3], "loss": "quantile", "quantile": 0.9, "random_state": 0}
+    shares = [(v <= ConvexReLURegressorCV(**params, calibrate=c).fit(X, y).predict(V)).mean() for c in (False, True)]
+    assert shares[0] < 0.85
+    assert abs(shares[1] - 0.9) < 0.03
+
+
+def test_calibration_is_for_quantiles_only():
+    X, y = _curve(20)
+    with pytest.raises(ValueError, match="calibrate=True is for loss='quantile'"):
+        ConvexReLURegressorCV(calibrate=True).fit(X, y)
