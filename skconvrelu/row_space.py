@@ -22,3 +22,9 @@ def has_full_column_rank(X: Array) -> bool:
         return False
     eigenvalues = np.linalg.eigvalsh(X.T @ X)
     return bool(eigenvalues[0] > 1e-10 * eigenvalues[-1])
+
+
+def row_space_coordinates(X: Array) -> tuple[Array, Array]:
+    """Coordinates (n, r) of the rows in an orthonormal basis (d, r) of their span."""
+    basis = row_space_basis(X)
+    return X @ basis, basis

@@ -1,12 +1,23 @@
 """Gates, patterns, samplers and exact enumeration."""
 
 import itertools
+from math import comb
 
 import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from skconvrelu.arrangements import exact_gates, merge_patterns, n_patterns_general_position, patterns_of, sample_gates
+from skconvrelu import ConvexReLURegressor
+from skconvrelu.arrangements import (
+    arrangement_bound,
+    enumerate_arrangements,
+    exact_gates,
+    merge_patterns,
+    n_patterns_general_position,
+    patterns_of,
+    sample_arrangements,
+    sample_gates,
+)
 
 
 def brute_force_patterns(X):
@@ -110,3 +121,115 @@ def test_sparse_gates_look_at_few_features():
     support = (gates != 0).sum(axis=0)
     assert support.min() == 1
     assert support.max() == 3
+
+
+def feasible_patterns(X):
+    """All patterns of closed and open half-spaces, each decided by a linear program: a strict inequality may be scaled to one."""
+    found = set()
+    for on in itertools.product([True, False], repeat=len(X)):
+        on = np.array(on)
+        result = linprog(
+            np.zeros(X.shape[1]),
+            A_ub=np.vstack([-X[on], X[~on]]),
+            b_ub=np.r_[np.zeros(on.sum()), -np.ones((~on).sum())],
+            bounds=[(None, None)] * X.shape[1],
+        )
+        if result.status == 0:
+            found.add(tuple(on))
+    return found
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_all_patterns_match_linear_programs(seed):
+    """Faces included: small integers make repeated, parallel, opposite and zero rows and flats where many hyperplanes meet."""
+    rng = np.random.default_rng(seed)
+    X = rng.integers(-1, 2, (8, 3)).astype(float) if seed < 4 else rng.standard_normal((7, 2 + seed % 2))
+    if seed == 0:
+        X[0], X[1], X[2] = 0.0, -2.0 * X[3], 0.5 * X[4]
+    found = enumerate_arrangements(X)
+    assert {tuple(p) for p in found.T} == feasible_patterns(X)
+    assert found.shape[1] == len({tuple(p) for p in found.T})
+    assert {tuple(p) for p in enumerate_arrangements(X, full_dimensional=True).T} == brute_force_patterns(X)
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1e8])
+def test_patterns_do_not_depend_on_the_size_of_rows(scale):
+    X = np.random.default_rng(0).standard_normal((9, 3))
+    scaled = X * np.where(np.arange(9) % 2, scale, 1.0)[:, None]
+    np.testing.assert_array_equal(enumerate_arrangements(scaled), enumerate_arrangements(X))
+
+
+@pytest.mark.parametrize(("n", "r"), [(1, 1), (12, 2), (40, 3), (20, 4)])
+def test_bound_is_the_count_in_general_position(n, r):
+    X = np.random.default_rng(n * r).standard_normal((n, r))
+    bound = arrangement_bound(X)
+    patterns = enumerate_arrangements(X, full_dimensional=True)
+    assert patterns.shape[1] == bound.exact == 2 * sum(comb(n - 1, k) for k in range(r))
+    if n > r:
+        assert bound.exact <= bound.cover == pytest.approx(2 * r * (np.e * (n - 1) / r) ** r)
+    # the origin adds the pattern that is on everywhere, unless some vector has all samples on its side
+    everything = enumerate_arrangements(X)
+    assert everything.shape[1] - bound.exact == (0 if patterns.all(axis=0).any() else 1)
+
+
+def test_bound_uses_the_rank():
+    X = np.outer(np.arange(1.0, 6.0), [1.0, 2.0, 3.0])
+    assert arrangement_bound(X).rank == 1
+    assert arrangement_bound(X).exact == 2
+    assert arrangement_bound(np.zeros((3, 2))).exact == enumerate_arrangements(np.zeros((3, 2))).shape[1] == 1
+
+
+def test_enumeration_says_when_there_are_too_many():
+    X = np.random.default_rng(0).standard_normal((60, 6))
+    with pytest.raises(ValueError, match="more than max_patterns=1000"):
+        enumerate_arrangements(X, max_patterns=1000)
+
+
+@pytest.mark.parametrize("channels", [(), (3,)])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_patches_lie_in_the_image(channels, fit_intercept):
+    X = np.random.default_rng(0).standard_normal((30, 5 * 7 * max(1, *channels, 1)))
+    sampled = sample_arrangements(
+        X,
+        40,
+        kind="patches",
+        image_shape=(5, 7, *channels),
+        patch_shape=(2, 3),
+        fit_intercept=fit_intercept,
+        random_state=0,
+    )
+    weights = sampled.gates[: X.shape[1]].T.reshape(-1, 5, 7, *channels)
+    corners = set()
+    for gate in weights:
+        rows, columns = np.nonzero(gate.reshape(5, 7, -1).any(axis=2))
+        assert set(rows) == {rows.min(), rows.min() + 1}
+        assert np.ptp(columns) == 2
+        assert np.count_nonzero(gate) == 6 * max(1, *channels, 1)
+        corners.add((rows.min(), columns.min()))
+    assert len(corners) > 10
+    biased = np.hstack([X, np.ones((30, 1))]) if fit_intercept else X
+    np.testing.assert_array_equal(sampled.patterns, biased @ sampled.gates >= 0)
+
+
+def test_sampled_gates_go_into_an_estimator():
+    X = np.random.default_rng(0).standard_normal((30, 16))
+    sampled = sample_arrangements(
+        X, 20, kind="patches", image_shape=(4, 4), patch_shape=(2, 2), fit_intercept=True, random_state=1
+    )
+    model = ConvexReLURegressor(0.1, arrangements=sampled.gates, refine=False).fit(X, X[:, 0])
+    np.testing.assert_array_equal(model.arrangements_, sampled.gates)
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"kind": "grid"}, "kind must be"),
+        ({"n_arrangements": 0}, "n_arrangements"),
+        ({"kind": "patches"}, "needs image_shape"),
+        ({"kind": "patches", "image_shape": (3, 3), "patch_shape": (1, 1)}, "image_shape"),
+        ({"kind": "patches", "image_shape": (2, 2), "patch_shape": (3, 1)}, "patch_shape"),
+    ],
+)
+def test_sampling_refuses(bad, message):
+    with pytest.raises(ValueError, match=message):
+        sample_arrangements(np.ones((5, 4)), **bad)

@@ -1,0 +1,203 @@
+"""All patterns of small data: the cells of the arrangement of hyperplanes ``x_i' u = 0``, and its lower-dimensional faces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skconvrelu._checks import check_matrix
+from skconvrelu.arrangements._counting import n_patterns_general_position
+from skconvrelu.row_space import row_space_coordinates
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+#: "exact" is refused above this many patterns (in general position; real data never have more)
+MAX_EXACT = 10_000
+#: cosine from which two unit normals count as one hyperplane, and size below which a unit normal counts as vanishing on a flat
+_PARALLEL, _INSIDE = 1.0 - 1e-14, 2e-7
+
+
+def exact_gates(X: Array, *, max_patterns: int = MAX_EXACT) -> Array:
+    """One interior gate for every full-dimensional pattern of X, (d, P); patterns without interior are faces of these.
+
+    Rows are inserted one by one. A cell is cut by the new hyperplane exactly when the arrangement restricted to that hyperplane
+    has a cell with its pattern, so the cells to split come from the same problem one dimension lower: the cost is
+    proportional to the number of patterns, without a linear program.
+
+    Raises
+    ------
+    ValueError
+        If the count in general position exceeds ``max_patterns``.
+    """
+    values, basis = row_space_coordinates(X)
+    rows = _distinct_hyperplanes(values)
+    bound = n_patterns_general_position(len(rows), basis.shape[1])
+    if bound > max_patterns:
+        raise ValueError(
+            f"arrangements='exact' would enumerate up to {bound} patterns for {len(rows)} distinct hyperplanes of rank "
+            f"{basis.shape[1]}, more than {max_patterns}. Use arrangements='gaussian' or 'data', fewer samples or features."
+        )
+    return basis @ _cells(rows, max_patterns).T
+
+
+def _distinct_hyperplanes(points: Array) -> Array:
+    """Unit normals of the nonzero rows, one for each line (x and -x cut the same hyperplane)."""
+    sizes = np.linalg.norm(points, axis=1)
+    unit = points[sizes > 1e-12 * sizes.max(initial=0.0)]
+    unit = unit / np.linalg.norm(unit, axis=1)[:, None] if len(unit) else unit
+    kept: list[int] = []
+    for i in range(len(unit)):
+        if not kept or np.abs(unit[kept] @ unit[i]).max() < _PARALLEL:
+            kept.append(i)
+    return unit[kept]
+
+
+def _cells(normals: Array, most: int) -> Array:
+    """Interior points (P, r) of all cells of the central arrangement with distinct unit ``normals`` (m, r), unless more than ``most``."""
+    r = normals.shape[1]
+    if r == 1 or not len(normals):
+        return np.vstack([np.eye(r)[:1], -np.eye(r)[:1]]) if len(normals) else np.eye(r)[:1]
+    cells = np.vstack([normals[0], -normals[0]])
+    for k in range(1, len(normals)):
+        normal, before = normals[k], normals[:k]
+        plane = _plane(normal)
+        inside = (
+            _cells(_distinct_hyperplanes(before @ plane), most) @ plane.T
+        )  # the earlier hyperplanes restricted to the new one
+        cut = _signs(before, inside)
+        split = np.isin(_keys(_signs(before, cells)), _keys(cut))
+        both = np.vstack([_step_aside(before, inside, normal), _step_aside(before, inside, -normal)])
+        cells = np.vstack([cells[~split], both])
+        if len(cells) > most:
+            raise _too_many(most)
+    return cells
+
+
+def _plane(normal: Array) -> Array:
+    """Orthonormal basis (r, r - 1) of a hyperplane."""
+    return np.linalg.svd(normal[None, :])[2][1:].T
+
+
+def _step_aside(normals: Array, points: Array, direction: Array) -> Array:
+    """Points moved along a unit ``direction``, at most halfway to the first of the hyperplanes."""
+    at = points @ normals.T
+    speed = normals @ direction
+    with np.errstate(divide="ignore", invalid="ignore"):
+        reach = np.where(at * speed < 0.0, -at / speed, np.inf).min(axis=1)
+    sizes = np.linalg.norm(points, axis=1)
+    moved = points + np.minimum(0.5 * reach, sizes)[:, None] * direction
+    return moved / np.linalg.norm(moved, axis=1)[:, None]
+
+
+def _signs(normals: Array, points: Array) -> Mask:
+    return points @ normals.T >= 0.0
+
+
+def _keys(signs: Mask) -> NDArray[np.void]:
+    packed = np.ascontiguousarray(np.packbits(signs, axis=1))
+    return (
+        packed.view([("", packed.dtype)] * packed.shape[1]).ravel() if packed.shape[1] else np.zeros(len(signs), "V1")
+    )
+
+
+def enumerate_arrangements(X: Any, *, max_patterns: int = 100_000, full_dimensional: bool = False) -> Mask:
+    """All arrangement patterns ``diag(1[X u >= 0])``, u any vector (Wang, Lacotte & Pilanci 2022, section 2).
+
+    A vector u on some of the hyperplanes, u = 0 among them, switches their samples on. Where more hyperplanes meet than the rank,
+    such as with repeated, opposite or zero rows, that gives patterns that no vector off the hyperplanes has. Every flat (intersection
+    of hyperplanes) is visited once and its cells are enumerated inside it, so the cost follows the number of faces.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        What the gates multiply: with hidden biases its last column is constant one.
+    max_patterns : int, default=100_000
+        More than that are refused.
+    full_dimensional : bool, default=False
+        Only patterns whose cone ``{u : (2D - I) X u >= 0}`` has an interior in the row space; they suffice for the convex program,
+        since the other cones are faces of these.
+
+    Returns
+    -------
+    patterns : bool ndarray of shape (n_samples, P)
+        Distinct columns in lexicographic order.
+
+    Raises
+    ------
+    ValueError
+        If X is not a finite matrix, or there are more than ``max_patterns``.
+
+    See Also
+    --------
+    arrangement_bound : How many there can be.
+
+    Examples
+    --------
+    >>> from skconvrelu.arrangements import enumerate_arrangements
+    >>> X = [[3.0, 3.0], [2.0, 2.0], [1.0, 0.0]]
+    >>> enumerate_arrangements(X).T.astype(int)
+    array([[0, 0, 0],
+           [0, 0, 1],
+           [1, 1, 0],
+           [1, 1, 1]])
+    """
+    X = check_matrix(X)
+    if max_patterns < 1:
+        raise ValueError(f"max_patterns must be at least 1, got {max_patterns!r}.")
+    coordinates, _ = row_space_coordinates(X)
+    sizes = np.linalg.norm(coordinates, axis=1)
+    zero = sizes <= 1e-12 * sizes.max()
+    units = np.where(zero[:, None], 0.0, coordinates / np.where(zero, 1.0, sizes)[:, None])
+    faces = _Faces(max_patterns)
+    faces.visit(units, zero, below=not full_dimensional)
+    return faces.patterns()
+
+
+class _Faces:
+    """Patterns of all faces of a central arrangement, flat by flat."""
+
+    def __init__(self, max_patterns: int) -> None:
+        self.max_patterns = max_patterns
+        self.found: set[bytes] = set()
+        self.flats: set[bytes] = set()
+        self.n = 0
+
+    def patterns(self) -> Mask:
+        rows = [np.frombuffer(key, dtype=np.uint8) for key in sorted(self.found)]
+        return np.ascontiguousarray(np.unpackbits(np.array(rows), axis=1, count=self.n).astype(bool).T)
+
+    def visit(self, rows: Array, zero: Mask, *, below: bool) -> None:
+        """Add the patterns of the cells of a flat; with ``below`` of all flats inside it too.
+
+        ``rows`` (n, k) are the normals of the samples in coordinates of the flat, ``zero`` those that vanish on it.
+        """
+        self.n = len(zero)
+        if zero.all():
+            self._add(np.ones((1, self.n), dtype=bool))
+            return
+        normals = _distinct_hyperplanes(rows[~zero])
+        on = np.ones((len(cells := _cells(normals, self.max_patterns)), self.n), dtype=bool)
+        on[:, ~zero] = cells @ rows[~zero].T >= 0.0
+        self._add(on)
+        for normal in normals if below else ():
+            plane = _plane(normal)
+            inside = rows @ plane
+            vanish = zero | (np.linalg.norm(inside, axis=1) <= _INSIDE)
+            key = np.packbits(vanish).tobytes()
+            if key not in self.flats:
+                self.flats.add(key)
+                self.visit(np.where(vanish[:, None], 0.0, inside), vanish, below=True)
+
+    def _add(self, on: Mask) -> None:
+        self.found.update(row.tobytes() for row in np.packbits(on, axis=1))
+        if len(self.found) > self.max_patterns:
+            raise _too_many(self.max_patterns)
+
+
+def _too_many(most: int) -> ValueError:
+    return ValueError(
+        f"X has more than max_patterns={most} arrangement patterns; use fewer samples or features, or sample_arrangements."
+    )
