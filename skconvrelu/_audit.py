@@ -9,18 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier, MLPRegressor
-from sklearn.utils.validation import check_is_fitted
 
 from skconvrelu._base import check_method
 from skconvrelu._classifier import ConvexReLUClassifier
 from skconvrelu._regressor import ConvexReLURegressor
 from skconvrelu.certificate import Certificate
+from skconvrelu.losses import REGRESSION
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.search.units import Units
 
 Array = NDArray[np.float64]
 
-_REGRESSION = ("squared_error", "huber", "absolute_error", "quantile", "poisson")
 _CLASSIFICATION = ("log_loss", "hinge", "squared_hinge")
 
 
@@ -130,7 +129,7 @@ def certify_network(
             f"X has shape {X.shape}, but the network takes {weights.hidden_weights.shape[0]} features: "
             "give the data it was trained on."
         )
-    estimator = ConvexReLURegressor if loss in _REGRESSION else ConvexReLUClassifier
+    estimator = ConvexReLURegressor if loss in REGRESSION else ConvexReLUClassifier
     model = estimator(beta, loss=loss, **params)
     if not model.refine or model.activation != "relu":
         raise ValueError("certify_network starts a search from the network: it needs refine on and activation='relu'.")
@@ -160,18 +159,7 @@ def _weights(network: Any) -> tuple[TwoLayerReLU, MLPRegressor | MLPClassifier |
             raise ValueError("network is a gated one: only ReLU networks can be audited.")
         return network, None
     if isinstance(network, (MLPRegressor, MLPClassifier)):
-        check_is_fitted(network)
-        if len(network.coefs_) != 2 or network.activation != "relu":
-            raise ValueError(
-                "network must have one hidden layer and activation='relu', "
-                f"got {len(network.coefs_) - 1} layers and activation={network.activation!r}."
-            )
-        if network.out_activation_ not in ("identity", "logistic", "softmax") or (
-            network.out_activation_ == "logistic" and network.coefs_[1].shape[1] > 1
-        ):
-            raise ValueError("network is a multi-label classifier, which has no equal here; audit one label at a time.")
-        (W1, W2), (b1, b2) = network.coefs_, network.intercepts_
-        return _checked(W1, b1, W2, b2), network
+        return TwoLayerReLU.from_mlp(network), network
     if isinstance(network, (tuple, list)) and len(network) == 4:
         return _checked(*network), None
     raise TypeError(
@@ -201,8 +189,8 @@ def _loss(loss: str | None, mlp: MLPRegressor | MLPClassifier | None) -> str:
     if loss is None and own is None:
         raise ValueError("loss must be given for plain weights, such as 'squared_error' or 'log_loss'.")
     chosen = own if loss is None else loss
-    if chosen not in _REGRESSION + _CLASSIFICATION:
-        raise ValueError(f"loss must be one of {', '.join(_REGRESSION + _CLASSIFICATION)}, got {chosen!r}.")
+    if chosen not in REGRESSION + _CLASSIFICATION:
+        raise ValueError(f"loss must be one of {', '.join(REGRESSION + _CLASSIFICATION)}, got {chosen!r}.")
     return chosen
 
 

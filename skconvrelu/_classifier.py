@@ -15,15 +15,7 @@ from sklearn.utils.validation import column_or_1d, validate_data
 
 from skconvrelu._base import BaseConvexReLU
 from skconvrelu._sklearn import StrOptions, fit_context, with_callbacks
-from skconvrelu.losses import (
-    BinaryLogLoss,
-    HardMargin,
-    Hinge,
-    Loss,
-    MultinomialLogLoss,
-    SquaredErrorOnCodes,
-    SquaredHinge,
-)
+from skconvrelu.losses import Loss, classification_loss
 
 Array = NDArray[np.float64]
 
@@ -234,7 +226,7 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
             )
         # a class whose samples all weigh nothing is left out like them; what label they carry no longer matters
         labels = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
-        loss, Y = _encode(self.loss, labels, len(classes))
+        loss, Y = classification_loss(self.loss, labels, len(classes))
         return Y, loss, {"classes_": classes}
 
     def decision_function(self, X: Any) -> NDArray[np.floating]:
@@ -290,20 +282,3 @@ def _gives_probabilities(classifier: ConvexReLUClassifier) -> bool:
     if classifier.loss != "log_loss":
         raise AttributeError(f"predict_proba needs loss='log_loss': loss={classifier.loss!r} gives no probabilities.")
     return True
-
-
-def _encode(name: str, labels: NDArray[np.intp], n_classes: int) -> tuple[Loss, NDArray[np.float64]]:
-    """The loss and its coded targets: -1/+1, a column a class beyond two; for softmax one-hot."""
-    if name == "log_loss" and n_classes > 2:
-        return MultinomialLogLoss(), np.eye(n_classes)[labels]
-    kinds: dict[str, type[BinaryLogLoss | Hinge | SquaredHinge | SquaredErrorOnCodes | HardMargin]] = {
-        "log_loss": BinaryLogLoss,
-        "hinge": Hinge,
-        "squared_hinge": SquaredHinge,
-        "squared_error": SquaredErrorOnCodes,
-        "hard_margin": HardMargin,
-    }
-    loss = kinds[name]()
-    if n_classes == 2:
-        return loss, np.where(labels == 1, 1.0, -1.0)[:, None]
-    return loss, np.where(labels[:, None] == np.arange(n_classes), 1.0, -1.0)

@@ -14,15 +14,13 @@ from skconvrelu._classifier import ConvexReLUClassifier
 from skconvrelu._regressor import ConvexReLURegressor
 from skconvrelu._training import Problem, beta_grid, given_betas, largest_beta
 from skconvrelu.certificate import Certificate
+from skconvrelu.losses import CLASSIFICATION, REGRESSION
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.proof import prove
 from skconvrelu.search.units import no_units
 
 Array = NDArray[np.float64]
-
-_REGRESSION = ("squared_error", "huber", "absolute_error", "quantile", "poisson")
-_CLASSIFICATION = ("log_loss", "hinge", "squared_hinge", "squared_error_on_classes")
 
 
 class BetaMax(NamedTuple):
@@ -208,8 +206,9 @@ def _zero_program(model: Any, X: Any, y: Any, sample_weight: Any) -> ConvexProgr
 
 def _estimator(loss: str, params: dict[str, Any]) -> Any:
     """The plain estimator of a loss."""
-    if loss in _REGRESSION:
+    if loss in REGRESSION:
         return ConvexReLURegressor(loss=loss, **params)
-    if loss in _CLASSIFICATION:
+    penalised = tuple(name for name in CLASSIFICATION if name != "hard_margin")
+    if loss in penalised:
         return ConvexReLUClassifier(loss=loss.removesuffix("_on_classes"), **params)
-    raise ValueError(f"loss must be one of {', '.join(_REGRESSION + _CLASSIFICATION)}, got {loss!r}.")
+    raise ValueError(f"loss must be one of {', '.join(REGRESSION + penalised)}, got {loss!r}.")

@@ -12,7 +12,7 @@ from sklearn.utils.validation import column_or_1d, validate_data
 
 from skconvrelu._base import BaseConvexReLU
 from skconvrelu._sklearn import Interval, StrOptions, fit_context, with_callbacks
-from skconvrelu.losses import AbsoluteError, Huber, Loss, Poisson, Quantile, SquaredError
+from skconvrelu.losses import Loss, regression_loss
 
 Array = NDArray[np.float64]
 
@@ -218,16 +218,7 @@ class ConvexReLURegressor(RegressorMixin, BaseConvexReLU):
         return y.reshape(len(y), -1), self._loss(), {"_flat_target": y.ndim == 1}
 
     def _loss(self) -> Loss:
-        if self.loss == "huber":
-            return Huber(self.epsilon)
-        if self.loss == "quantile":
-            return Quantile(self.quantile)
-        kinds: dict[str, type[SquaredError | AbsoluteError | Poisson]] = {
-            "squared_error": SquaredError,
-            "absolute_error": AbsoluteError,
-            "poisson": Poisson,
-        }
-        return kinds[self.loss]()
+        return regression_loss(self.loss, epsilon=self.epsilon, quantile=self.quantile)
 
     def _validated(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> tuple[Any, Array, Array]:
         X, y = validate_data(

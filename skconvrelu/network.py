@@ -7,6 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+from skconvrelu._dependence import independent_scales
+from skconvrelu._interchange import fitted_mlp, layers_of
+from skconvrelu.losses import coded_targets
 
 Array = NDArray[np.float64]
 
@@ -70,6 +75,67 @@ class TwoLayerReLU:
             gates=gates,
         )
 
+    @classmethod
+    def from_mlp(cls, mlp: Any) -> TwoLayerReLU:
+        """The weights of a fitted MLPRegressor or MLPClassifier with one hidden layer; ``outputs`` are its raw outputs.
+
+        Parameters
+        ----------
+        mlp : MLPRegressor or MLPClassifier
+            Fitted, ``activation="relu"``.
+
+        Returns
+        -------
+        network : TwoLayerReLU
+
+        Raises
+        ------
+        TypeError
+            If ``mlp`` is something else.
+        ValueError
+            If it has more layers, another activation, or several labels at once.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.neural_network import MLPRegressor
+        >>> from skconvrelu.network import TwoLayerReLU
+        >>> X = np.linspace(-1, 1, 20)[:, None]
+        >>> mlp = MLPRegressor(hidden_layer_sizes=(5,), solver="lbfgs", max_iter=50, random_state=0).fit(X, X[:, 0] ** 2)
+        >>> bool(np.allclose(TwoLayerReLU.from_mlp(mlp).predict(X), mlp.predict(X)))
+        True
+        """
+        return cls(*layers_of(mlp))
+
+    def to_mlp(self, *, classes: Any = None) -> MLPRegressor | MLPClassifier:
+        """A scikit-learn MLP that predicts with these weights.
+
+        Parameters
+        ----------
+        classes : array-like, default=None
+            Labels for an MLPClassifier (two for one output, else one an output, sorted as ``numpy.unique`` does); None makes an
+            MLPRegressor.
+
+        Returns
+        -------
+        mlp : MLPRegressor or MLPClassifier
+
+        Raises
+        ------
+        ValueError
+            If the units are gated, or the number of classes does not match the outputs.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skconvrelu.network import TwoLayerReLU
+        >>> network = TwoLayerReLU(np.array([[1.0, -1.0]]), np.zeros(2), np.array([[1.0], [1.0]]), np.zeros(1))
+        >>> network.to_mlp().predict([[-2.0]])
+        array([2.])
+        """
+        self._only_relu("to_mlp")
+        return fitted_mlp((self.hidden_weights, self.hidden_biases, self.output_weights, self.output_biases), classes)
+
     @property
     def n_hidden(self) -> int:
         """Number of hidden units m."""
@@ -77,14 +143,199 @@ class TwoLayerReLU:
 
     def outputs(self, X: Any) -> Array:
         """Raw outputs (n_samples, K); X dense or sparse of shape (n_samples, n_features)."""
-        hidden = np.asarray(X @ self.hidden_weights) + self.hidden_biases
-        active = hidden if self.gates is None else np.asarray(X @ self.gates[:-1]) + self.gates[-1]
-        return (hidden * (active >= 0.0)) @ self.output_weights + self.output_biases
+        return self._activations(X) @ self.output_weights + self.output_biases
+
+    def predict(self, X: Any) -> Array:
+        """Outputs as an estimator gives them: (n_samples,) for one output, else (n_samples, K)."""
+        F = self.outputs(X)
+        return F[:, 0] if F.shape[1] == 1 else F
+
+    def patterns(self, X: Any) -> NDArray[np.bool_]:
+        """Which units each sample activates, ``1[x_i' w1_k + b1_k >= 0]``, bool (n_samples, m)."""
+        W, b = (self.hidden_weights, self.hidden_biases) if self.gates is None else (self.gates[:-1], self.gates[-1])
+        return np.asarray(X @ W) + b >= 0.0
+
+    def vectors(self) -> Array:
+        """Hidden weights with the bias as last row, (n_features + 1, m)."""
+        return np.vstack([self.hidden_weights, self.hidden_biases])
 
     def penalty(self) -> float:
         """``(||W1||_F^2 + ||b1||^2 + ||W2||_F^2) / 2``; hidden biases count, output biases do not."""
-        return 0.5 * float(
-            np.square(self.hidden_weights).sum()
-            + np.square(self.hidden_biases).sum()
-            + np.square(self.output_weights).sum()
+        return 0.5 * float(np.square(self.vectors()).sum() + np.square(self.output_weights).sum())
+
+    def objective(
+        self, X: Any, y: Any, *, beta: float, loss: str = "squared_error", sample_weight: Any = None, **params: float
+    ) -> float:
+        """Training objective ``(1/S) sum_i s_i l(f(x_i), y_i) + beta penalty()`` at these weights as they are.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, K)
+            Targets, or class labels for a classification loss.
+        beta : float
+        loss : str, default="squared_error"
+            A loss of :class:`~skconvrelu.ConvexReLURegressor`, or "log_loss", "hinge", "squared_hinge" or "squared_error_on_classes".
+        sample_weight : array-like of shape (n_samples,), default=None
+        **params
+            ``epsilon`` of "huber", ``quantile`` of "quantile".
+
+        Returns
+        -------
+        objective : float
+
+        Raises
+        ------
+        ValueError
+            If no loss has that name.
+        """
+        kind, Y = coded_targets(loss, y, **params)
+        losses = kind.value(self.outputs(X), Y) - kind.dropped(Y)
+        return float(np.average(losses, weights=sample_weight)) + beta * self.penalty()
+
+    def balance(self) -> TwoLayerReLU:
+        """The same function with ``||(w1_k, b1_k)|| = ||w2_k||`` for each unit, the least penalty that rescaling units can give."""
+        inner, outer = np.linalg.norm(self.vectors(), axis=0), np.linalg.norm(self.output_weights, axis=1)
+        size = np.sqrt(inner * outer)
+        left, right = (np.where(norm > 0.0, size / np.where(norm > 0.0, norm, 1.0), 0.0) for norm in (inner, outer))
+        return self.rescaled(left, right)
+
+    def permute(self, order: Any) -> TwoLayerReLU:
+        """The same function with its units in another order, ``order`` a permutation of ``range(m)``."""
+        order = np.asarray(order)
+        if not np.array_equal(np.sort(order), np.arange(self.n_hidden)):
+            raise ValueError(f"order must be a permutation of range({self.n_hidden}), got {order!r}.")
+        return self._picked(order)
+
+    def split(self, unit: int, shares: Any) -> TwoLayerReLU:
+        """The same function at the same penalty with one unit replaced by several collinear ones.
+
+        Parameters
+        ----------
+        unit : int
+        shares : array-like of positive numbers that sum to one
+            Part ``s`` has weights ``sqrt(s) w1`` and ``sqrt(s) w2``. The parts stand at the end.
+
+        Returns
+        -------
+        network : TwoLayerReLU
+
+        Raises
+        ------
+        ValueError
+            If there is no such unit or the shares are no shares.
+        """
+        shares = np.asarray(shares, dtype=np.float64)
+        if shares.ndim != 1 or not (shares > 0.0).all() or abs(shares.sum() - 1.0) > 1e-12:
+            raise ValueError(f"shares must be positive and sum to one, got {shares!r}.")
+        if not 0 <= unit < self.n_hidden:
+            raise ValueError(f"unit must be one of the {self.n_hidden} hidden units, got {unit!r}.")
+        rest = np.delete(np.arange(self.n_hidden), unit)
+        order = np.concatenate([rest, np.full(len(shares), unit)])
+        root = np.concatenate([np.ones(len(rest)), np.sqrt(shares)])
+        return self._picked(order).rescaled(root, root)
+
+    def merge(self, X: Any) -> TwoLayerReLU:
+        """Balanced, with units of one pattern on X and one output direction added up: equal outputs on X at no higher penalty.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        network : TwoLayerReLU
+            Of at most as many units; those that contribute nothing are left out.
+
+        Raises
+        ------
+        ValueError
+            If the units are gated.
+        """
+        self._only_relu("merge")
+        coef, directions = self.blocks()
+        groups = self.groups(X)
+        total = np.zeros((groups.max(initial=-1) + 1, coef.shape[1]))
+        np.add.at(total, groups, coef)
+        first = np.unique(groups, return_index=True)[1]
+        return TwoLayerReLU.from_convex(total, directions[first], self.output_biases, biases=True)
+
+    def groups(self, X: Any) -> NDArray[np.intp]:
+        """Numbers (m,), by first appearance, that units of one pattern on X and one output direction share; units of :meth:`blocks`."""
+        on = np.packbits(self._kept().patterns(X).T, axis=1)
+        keys = np.hstack([on, (np.round(self.blocks()[1], 12) + 0.0).view(np.uint8)])
+        _, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+        return np.argsort(np.argsort(first))[inverse.ravel()]
+
+    def minimal(self, X: Any) -> TwoLayerReLU:
+        """Balanced, merged, and pruned along linear dependences between the units' outputs on X (Wang, Lacotte & Pilanci 2022).
+
+        Units are only rescaled, so their patterns stay; outputs on X are unchanged and the penalty does not increase. From a global
+        optimum it leads to another one with at most ``n_samples * K`` units.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        network : TwoLayerReLU
+
+        Raises
+        ------
+        ValueError
+            If the units are gated.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skconvrelu.network import TwoLayerReLU
+        >>> rng = np.random.default_rng(0)
+        >>> wide = TwoLayerReLU(rng.normal(size=(2, 50)), rng.normal(size=50), rng.normal(size=(50, 1)), np.zeros(1))
+        >>> X = rng.normal(size=(8, 2))
+        >>> small = wide.minimal(X)
+        >>> small.n_hidden <= 8, bool(np.allclose(small.outputs(X), wide.outputs(X)))
+        (True, True)
+        """
+        merged = self.merge(X)
+        coef, directions = merged.blocks()
+        scales = independent_scales(merged.contributions(X), np.linalg.norm(coef, axis=1))[-1]
+        keep = scales > 0.0
+        return TwoLayerReLU.from_convex(
+            coef[keep] * scales[keep, None], directions[keep], self.output_biases, biases=True
         )
+
+    def contributions(self, X: Any) -> Array:
+        """What each unit adds to the outputs, one raveled column (n_samples * K,) a unit."""
+        return np.einsum("nm,mk->nkm", self._activations(X), self.output_weights).reshape(-1, self.n_hidden)
+
+    def _activations(self, X: Any) -> Array:
+        hidden = np.asarray(X @ self.hidden_weights) + self.hidden_biases
+        return hidden * (hidden >= 0.0 if self.gates is None else self.patterns(X))
+
+    def _kept(self) -> TwoLayerReLU:
+        """Without units that contribute nothing anywhere."""
+        return self._picked(np.flatnonzero(self.vectors().any(axis=0) & self.output_weights.any(axis=1)))
+
+    def blocks(self) -> tuple[Array, Array]:
+        """Convex vectors (m, n_features + 1), biases last, and unit output directions (m, K) of the units that contribute."""
+        kept = self._kept()
+        outer = np.linalg.norm(kept.output_weights, axis=1)
+        return kept.vectors().T * outer[:, None], kept.output_weights / outer[:, None]
+
+    def _picked(self, order: NDArray[np.intp]) -> TwoLayerReLU:
+        return TwoLayerReLU(
+            self.hidden_weights[:, order], self.hidden_biases[order], self.output_weights[order], self.output_biases,
+            None if self.gates is None else self.gates[:, order],
+        )  # fmt: skip
+
+    def rescaled(self, left: Array, right: Array) -> TwoLayerReLU:
+        """Hidden weights and biases of each unit times ``left`` (m,), its output weights times ``right`` (m,)."""
+        return TwoLayerReLU(
+            self.hidden_weights * left, self.hidden_biases * left, self.output_weights * right[:, None],
+            self.output_biases, self.gates,
+        )  # fmt: skip
+
+    def _only_relu(self, name: str) -> None:
+        if self.gates is not None:
+            raise ValueError(f"{name} is for ReLU networks; this one is gated.")

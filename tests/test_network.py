@@ -1,9 +1,17 @@
 """The reconstructed network and the convex weights are the same function at the same cost."""
 
+import pickle
+import warnings
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from problems import KINDS, make_program
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from test_estimators import regression_data
 
+from skconvrelu import ConvexReLUClassifier, ConvexReLURegressor
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.solvers import solve_program
 
@@ -39,3 +47,135 @@ def test_network_without_units_is_its_intercept():
     network = TwoLayerReLU.from_convex(np.zeros((0, 3)), np.zeros((0, 2)), np.array([1.0, -2.0]), biases=True)
     np.testing.assert_array_equal(network.outputs(np.ones((4, 2))), np.tile([1.0, -2.0], (4, 1)))
     assert network.penalty() == 0.0
+
+
+def random_network(d=3, m=7, K=1, seed=0):
+    rng = np.random.default_rng(seed)
+    return TwoLayerReLU(rng.normal(size=(d, m)), rng.normal(size=m), rng.normal(size=(m, K)), rng.normal(size=K))
+
+
+@pytest.mark.parametrize("K", [1, 2])
+def test_regressors_are_exchanged_with_scikit_learn(K):
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(40, 3)), rng.normal(size=(40, K))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        mlp = MLPRegressor(hidden_layer_sizes=(6,), solver="lbfgs", max_iter=40, random_state=0).fit(
+            X, Y[:, 0] if K == 1 else Y
+        )
+    network = TwoLayerReLU.from_mlp(mlp)
+    np.testing.assert_allclose(network.predict(X), mlp.predict(X), rtol=0, atol=1e-12)
+    back = pickle.loads(pickle.dumps(network.to_mlp()))
+    np.testing.assert_allclose(back.predict(X), mlp.predict(X), rtol=0, atol=1e-12)
+    model = ConvexReLURegressor(0.01, refine=False, random_state=0).fit(X, Y[:, 0] if K == 1 else Y)
+    np.testing.assert_allclose(model._network().to_mlp().predict(X), model.predict(X), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("labels", [["no", "yes"], ["a", "b", "c"]])
+def test_classifiers_are_exchanged_with_scikit_learn(labels):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 3)), np.array(labels)[rng.integers(0, len(labels), 60)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        mlp = MLPClassifier(hidden_layer_sizes=(6,), solver="lbfgs", max_iter=40, random_state=0).fit(X, y)
+    back = TwoLayerReLU.from_mlp(mlp).to_mlp(classes=labels)
+    np.testing.assert_array_equal(back.predict(X), mlp.predict(X))
+    np.testing.assert_allclose(back.predict_proba(X), mlp.predict_proba(X), rtol=0, atol=1e-12)
+    model = ConvexReLUClassifier(0.01, refine=False, random_state=0).fit(X, y)
+    np.testing.assert_allclose(
+        model._network().to_mlp(classes=model.classes_).predict_proba(X), model.predict_proba(X), rtol=0, atol=1e-12
+    )
+    with pytest.raises(ValueError, match="classes"):
+        TwoLayerReLU.from_mlp(mlp).to_mlp(classes=range(5))
+
+
+@pytest.mark.parametrize("K", [1, 3])
+def test_invariances_keep_the_function_and_the_least_penalty(K):
+    X = np.random.default_rng(1).normal(size=(30, 3))
+    network = random_network(K=K)
+    balanced = network.balance()
+    np.testing.assert_allclose(balanced.outputs(X), network.outputs(X), atol=1e-12)
+    np.testing.assert_allclose(
+        np.linalg.norm(balanced.vectors(), axis=0), np.linalg.norm(balanced.output_weights, axis=1), rtol=1e-12
+    )
+    assert balanced.penalty() < network.penalty()
+    for same in (balanced.split(2, [0.2, 0.3, 0.5]), balanced.permute([3, 1, 0, 2, 6, 5, 4]), balanced.split(0, [1.0])):
+        np.testing.assert_allclose(same.outputs(X), network.outputs(X), atol=1e-12)
+        assert same.penalty() == pytest.approx(balanced.penalty(), rel=1e-12)
+    assert balanced.split(2, [0.2, 0.3, 0.5]).n_hidden == 9
+    np.testing.assert_array_equal(
+        balanced.permute([3, 1, 0, 2, 6, 5, 4]).patterns(X), balanced.patterns(X)[:, [3, 1, 0, 2, 6, 5, 4]]
+    )
+    undone = balanced.split(2, [0.2, 0.8]).split(0, [0.5, 0.5]).merge(X)
+    assert undone.n_hidden == balanced.merge(X).n_hidden
+    assert undone.penalty() == pytest.approx(balanced.merge(X).penalty(), rel=1e-12)
+
+
+def test_merging_adds_units_of_one_pattern_and_sign():
+    X = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    W = np.array([[1.0, 0.5, 1.0, 1.0], [1.0, 2.0, -1.0, 1.0]])
+    network = TwoLayerReLU(W, np.zeros(4), np.array([[1.0], [1.0], [1.0], [-1.0]]), np.zeros(1))
+    merged = network.merge(X)
+    assert merged.n_hidden == 3
+    np.testing.assert_allclose(merged.outputs(X), network.outputs(X), atol=1e-14)
+    assert merged.penalty() < network.balance().penalty()
+    np.testing.assert_array_equal(merged.patterns(X).T, [[1, 1, 1], [1, 0, 1], [1, 1, 1]])
+
+
+@pytest.mark.parametrize("K", [1, 2])
+@pytest.mark.parametrize("m", [5, 200])
+def test_minimal_networks_are_small_and_no_dearer(K, m):
+    rng = np.random.default_rng(2)
+    X, y = rng.normal(size=(12, 3)), rng.normal(size=(12, K))
+    network = random_network(m=m, K=K)
+    small = network.minimal(X)
+    assert small.n_hidden <= min(m, 12 * K)
+    np.testing.assert_allclose(small.outputs(X), network.outputs(X), atol=1e-10 * np.abs(network.outputs(X)).max())
+    assert small.penalty() <= network.balance().penalty() * (1 + 1e-12)
+    assert small.objective(X, y, beta=0.1) <= network.objective(X, y, beta=0.1)
+    columns = small.contributions(X) / np.linalg.norm(small.contributions(X), axis=0)
+    assert np.linalg.matrix_rank(columns, tol=1e-10) == small.n_hidden
+
+
+def test_pruning_an_optimum_leaves_its_objective():
+    X, y = regression_data(n=20, d=2)
+    model = ConvexReLURegressor(1e-3, arrangements="exact", tol=1e-8).fit(X, y)
+    optimum = model._network()
+    rng = np.random.default_rng(0)
+    wide = optimum
+    for _ in range(40):
+        wide = wide.split(int(rng.integers(wide.n_hidden)), rng.dirichlet([1.0, 1.0]))
+    assert wide.n_hidden > 40
+    small = wide.minimal(X)
+    assert small.n_hidden <= 21
+    assert small.objective(X, y, beta=1e-3) == pytest.approx(model.objective_, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("loss", "labels"), [("squared_error", False), ("quantile", False), ("log_loss", True), ("hinge", True)]
+)
+def test_objective_is_the_estimators(loss, labels):
+    X, y = regression_data(n=30, d=2)
+    y = y > np.median(y) if labels else y
+    weights = np.random.default_rng(0).uniform(0.5, 2.0, len(y))
+    kind = ConvexReLUClassifier if labels else ConvexReLURegressor
+    model = kind(0.01, loss=loss, refine=False, random_state=0).fit(X, y, weights)
+    assert model._network().objective(X, y, beta=0.01, loss=loss, sample_weight=weights) == pytest.approx(
+        model.objective_, rel=1e-9
+    )
+
+
+@pytest.mark.parametrize(
+    ("act", "error", "message"),
+    [
+        (lambda n: TwoLayerReLU.from_mlp("mlp"), TypeError, "MLPRegressor"),
+        (lambda n: n.permute([0, 0, 1]), ValueError, "permutation"),
+        (lambda n: n.split(9, [1.0]), ValueError, "hidden units"),
+        (lambda n: n.split(0, [0.4, 0.4]), ValueError, "sum to one"),
+        (lambda n: n.objective(np.ones((2, 3)), [1, 2], beta=1.0, loss="cubic"), ValueError, "loss must be one of"),
+        (lambda n: replace(n, gates=np.ones((4, 7))).merge(np.ones((2, 3))), ValueError, "gated"),
+    ],
+)
+def test_networks_refuse(act, error, message):
+    with pytest.raises(error, match=message):
+        act(random_network())

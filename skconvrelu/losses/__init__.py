@@ -6,6 +6,7 @@ program multiplies by the weights ``w_i = s_i / S``. Adding a loss means one cla
 """
 
 from skconvrelu.losses._base import Loss
+from skconvrelu.losses._coding import CLASSIFICATION, REGRESSION, classification_loss, coded_targets, regression_loss
 from skconvrelu.losses._piecewise import (
     AbsoluteError,
     HardMargin,
@@ -25,6 +26,8 @@ from skconvrelu.losses._smooth import (
 )
 
 __all__ = [
+    "CLASSIFICATION",
+    "REGRESSION",
     "AbsoluteError",
     "BinaryLogLoss",
     "HardMargin",
@@ -39,4 +42,7 @@ __all__ = [
     "SquaredError",
     "SquaredErrorOnCodes",
     "SquaredHinge",
+    "classification_loss",
+    "coded_targets",
+    "regression_loss",
 ]

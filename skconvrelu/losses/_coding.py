@@ -1,0 +1,68 @@
+"""Losses by name, and targets coded as they want them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skconvrelu.losses._base import Loss
+from skconvrelu.losses._piecewise import AbsoluteError, HardMargin, Hinge, Huber, Quantile, SquaredHinge
+from skconvrelu.losses._smooth import BinaryLogLoss, MultinomialLogLoss, Poisson, SquaredError, SquaredErrorOnCodes
+
+Array = NDArray[np.float64]
+
+#: losses of targets, and of class labels; "squared_error_on_classes" is the classifiers' "squared_error"
+REGRESSION = ("squared_error", "huber", "absolute_error", "quantile", "poisson")
+CLASSIFICATION = ("log_loss", "hinge", "squared_hinge", "squared_error_on_classes", "hard_margin")
+
+
+def regression_loss(name: str, *, epsilon: float = 1.35, quantile: float = 0.5) -> Loss:
+    """The loss of targets with this name."""
+    if name == "huber":
+        return Huber(epsilon)
+    if name == "quantile":
+        return Quantile(quantile)
+    kinds: dict[str, type[SquaredError | AbsoluteError | Poisson]] = {
+        "squared_error": SquaredError,
+        "absolute_error": AbsoluteError,
+        "poisson": Poisson,
+    }
+    return kinds[name]()
+
+
+def classification_loss(name: str, labels: NDArray[np.intp], n_classes: int) -> tuple[Loss, Array]:
+    """The loss of labels with this name, and coded targets: -1/+1, a column a class beyond two; for softmax one-hot."""
+    if name == "log_loss" and n_classes > 2:
+        return MultinomialLogLoss(), np.eye(n_classes)[labels]
+    kinds: dict[str, type[BinaryLogLoss | Hinge | SquaredHinge | SquaredErrorOnCodes | HardMargin]] = {
+        "log_loss": BinaryLogLoss,
+        "hinge": Hinge,
+        "squared_hinge": SquaredHinge,
+        "squared_error": SquaredErrorOnCodes,
+        "hard_margin": HardMargin,
+    }
+    loss = kinds[name.removesuffix("_on_classes")]()
+    if n_classes == 2:
+        return loss, np.where(labels == 1, 1.0, -1.0)[:, None]
+    return loss, np.where(labels[:, None] == np.arange(n_classes), 1.0, -1.0)
+
+
+def coded_targets(loss: str, y: Any, **params: float) -> tuple[Loss, Array]:
+    """Loss and targets (n, K) from raw targets or class labels.
+
+    Raises
+    ------
+    ValueError
+        If no loss has that name, or there is one class only.
+    """
+    y = np.asarray(y)
+    if loss in REGRESSION:
+        return regression_loss(loss, **params), y.astype(np.float64).reshape(len(y), -1)
+    if loss not in CLASSIFICATION:
+        raise ValueError(f"loss must be one of {', '.join(REGRESSION + CLASSIFICATION)}, got {loss!r}.")
+    classes, labels = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(f"y holds one class only, {classes[0]!r}; loss={loss!r} needs two.")
+    return classification_loss(loss, labels.ravel(), len(classes))

@@ -1,0 +1,127 @@
+"""Data, loss and penalty of a training problem, as the functions of this package take them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import _check_sample_weight
+
+from skconvrelu._checks import check_matrix
+from skconvrelu.losses import Loss, coded_targets
+from skconvrelu.network import TwoLayerReLU
+from skconvrelu.program import ConvexProgram
+from skconvrelu.row_space import has_full_column_rank, row_space_basis
+from skconvrelu.search.units import Units
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A validated training problem.
+
+    Attributes
+    ----------
+    features : ndarray of shape (n, n_features)
+    X : ndarray of shape (n, d)
+        With the constant column where there are biases, in coordinates of the row space where it lacks full rank.
+    basis : ndarray or None
+        That space.
+    Y : ndarray of shape (n, K)
+    weights : ndarray of shape (n,)
+        Summing to one.
+    loss : Loss
+    beta : float
+    fit_intercept : bool
+    """
+
+    features: Array
+    X: Array
+    basis: Array | None
+    Y: Array
+    weights: Array
+    loss: Loss
+    beta: float
+    fit_intercept: bool
+
+    @classmethod
+    def build(
+        cls, X: Any, y: Any, *, beta: float, loss: str, sample_weight: Any, fit_intercept: bool, **params: float
+    ) -> Setting:
+        features = check_matrix(X)
+        kind, Y = coded_targets(loss, y, **params)
+        if len(Y) != len(features):
+            raise ValueError(f"y has {len(Y)} samples, X has {len(features)}.")
+        weights = np.asarray(_check_sample_weight(sample_weight, features, dtype=np.float64), dtype=np.float64)
+        if not (weights > 0.0).all():
+            raise ValueError("sample_weight must be positive here; leave out samples of weight zero.")
+        if not isinstance(beta, Real) or not 0.0 < float(beta) < np.inf:
+            raise ValueError(f"beta must be a positive finite number, got {beta!r}.")
+        biased = np.hstack([features, np.ones((len(features), 1))]) if fit_intercept else features
+        basis = None if has_full_column_rank(biased) else row_space_basis(biased)
+        inside = biased if basis is None else biased @ basis
+        return cls(features, inside, basis, Y, weights / weights.sum(), kind, float(beta), fit_intercept)
+
+    def program(self, patterns: Mask) -> ConvexProgram:
+        """The convex program over patterns (P, n)."""
+        return ConvexProgram.over_patterns(
+            self.X, self.Y, self.weights, patterns, self.loss, self.beta, fit_intercept=self.fit_intercept
+        )
+
+    def check_network(self, network: TwoLayerReLU) -> None:
+        """Raise where a network does not fit the data or the problem."""
+        if network.gates is not None:
+            raise ValueError("network is a gated one; these statements are about ReLU networks.")
+        d, K = network.hidden_weights.shape[0], network.output_weights.shape[1]
+        if (d, K) != (self.features.shape[1], self.Y.shape[1]):
+            raise ValueError(
+                f"network takes {d} features and has {K} outputs; the data have {self.features.shape[1]} and need {self.Y.shape[1]}."
+            )
+        if not self.fit_intercept:
+            check_unbiased(network)
+
+    def units(self, network: TwoLayerReLU) -> Units:
+        """The units that contribute, in the coordinates of ``X``."""
+        coef, directions = network.blocks()
+        coef = coef if self.fit_intercept else coef[:, :-1]
+        return Units(coef if self.basis is None else coef @ self.basis, directions)
+
+    def network(self, units: Units, intercept: Array) -> TwoLayerReLU:
+        """Back to a network on the features."""
+        coef = units.coef if self.basis is None else units.coef @ self.basis.T
+        return TwoLayerReLU.from_convex(coef, units.directions, intercept, biases=self.fit_intercept)
+
+    def objective(self, network: TwoLayerReLU) -> float:
+        """Training objective of a network as it is, constants of the targets dropped as documented."""
+        losses = self.loss.value(network.outputs(self.features), self.Y) - self.loss.dropped(self.Y)
+        return float(self.weights @ losses) + self.beta * network.penalty()
+
+    @property
+    def constant(self) -> float:
+        """What the objective of the convex program has on top of the documented one."""
+        return float(self.weights @ self.loss.dropped(self.Y))
+
+
+def check_unbiased(network: TwoLayerReLU) -> None:
+    """The networks of the papers have no biases."""
+    if network.hidden_biases.any() or network.output_biases.any():
+        raise ValueError(
+            "network has biases, but the problem has none: append a constant column to X for hidden biases, "
+            "or use fit_intercept=True where there is such a parameter."
+        )
+
+
+def check_margin_network(network: TwoLayerReLU, X: Array) -> None:
+    """The max-margin statements are about networks with one output and no biases."""
+    if (
+        network.gates is not None
+        or network.output_weights.shape[1] != 1
+        or network.hidden_weights.shape[0] != X.shape[1]
+    ):
+        raise ValueError("network must be a ReLU network with one output on the features of X.")
+    check_unbiased(network)
