@@ -148,7 +148,7 @@ def certify_network(
         beta=beta,
         certificate=certificate,
         model=model,
-        network=model._network(),
+        network=model.network_,
     )
 
 

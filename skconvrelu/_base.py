@@ -397,7 +397,10 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
         certificate = self.certificate_.shifted(constant)
         return Trained(program, solution, self.arrangements_, certificate, list(self.objectives_ + constant)), dual
 
-    def _network(self) -> TwoLayerReLU:
+    @property
+    def network_(self) -> TwoLayerReLU:
+        """The fitted network as plain weights, made from ``coefs_`` and ``intercepts_`` (and ``arrangements_``, if gated)."""
+        check_is_fitted(self, "coefs_")
         gates = None
         if self.activation == "gated_relu":
             gates = self.arrangements_[:, self.convex_arrangements_]
@@ -407,9 +410,9 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
 
     def _outputs(self, X: Any) -> Array:
         """Raw outputs (n_samples, n_outputs) in the dtype of X."""
-        check_is_fitted(self, "coefs_")
+        network = self.network_
         X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype=[np.float64, np.float32], reset=False)
-        return self._network().outputs(X).astype(X.dtype, copy=False)
+        return network.outputs(X).astype(X.dtype, copy=False)
 
 
 def layers(network: TwoLayerReLU) -> dict[str, Any]:

@@ -90,6 +90,8 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
     coefs_, intercepts_ : list of ndarray
         The reconstructed network in the layout of :class:`sklearn.neural_network.MLPClassifier`: weights of shapes
         (n_features, n_blocks) and (n_blocks, n_outputs), biases of shapes (n_blocks,) and (n_outputs,).
+    network_ : TwoLayerReLU
+        The same as an object that can be evaluated, merged, pruned or turned into an MLP, see :mod:`skconvrelu.network`.
     objective_ : float
         Weighted mean loss plus penalty, equal for the convex weights and the network; with "hard_margin" the sum of norms.
     dual_gap_ : float

@@ -335,7 +335,7 @@ class ConvexReLURegressorCV(_ChoosesBeta, ConvexReLURegressor):
 
     def _own_score(self, X: Any, y: NDArray[Any], weights: Array) -> float:
         Y, loss, _ = self._coded(y, weights)
-        losses = loss.value(self._network().outputs(X), Y) - loss.dropped(Y)
+        losses = loss.value(self.network_.outputs(X), Y) - loss.dropped(Y)
         return -float(np.average(losses, weights=weights)) if (weights > 0.0).any() else 0.0
 
 

@@ -182,7 +182,7 @@ def convex_relu_path(
     points = []
     for beta in grid:  # with warm_start a fit begins at the units of the last one, and their gates are kept
         model.set_params(beta=float(beta)).fit(X, y, sample_weight)
-        points.append((model.convex_coef_, model.convex_directions_, model._network(), model.certificate_))
+        points.append((model.convex_coef_, model.convex_directions_, model.network_, model.certificate_))
     coefs, directions, networks, certificates = (list(column) for column in zip(*points, strict=True))
     return BetaPath(
         betas=grid,

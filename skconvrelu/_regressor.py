@@ -88,6 +88,8 @@ class ConvexReLURegressor(RegressorMixin, BaseConvexReLU):
     coefs_, intercepts_ : list of ndarray
         The reconstructed network in the layout of :class:`sklearn.neural_network.MLPRegressor`: weights of shapes
         (n_features, n_blocks) and (n_blocks, n_outputs), biases of shapes (n_blocks,) and (n_outputs,).
+    network_ : TwoLayerReLU
+        The same as an object that can be evaluated, merged, pruned or turned into an MLP, see :mod:`skconvrelu.network`.
     objective_ : float
         Weighted mean loss plus penalty, equal for the convex weights and the network. Negative values are possible with "poisson".
     dual_gap_ : float

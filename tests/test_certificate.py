@@ -135,3 +135,15 @@ def test_proof_beyond_what_the_fit_proves_by_itself(seed):
     model = ConvexReLURegressor(beta=0.02, random_state=0).fit(X, y)
     assert model.certificate_.lower_bound_proven is None
     assert model.certify(X, y, method="exact").gap_proven <= 1e-3
+
+
+def test_gaps_are_relative_to_what_the_objective_is_above_the_least_loss():
+    certificate = Certificate(
+        objective=3.0, lower_bound_solved=2.5, lower_bound_searched=2.0, lower_bound_proven=None, n_arrangements=1,
+        n_units=1, least_loss=1.0,
+    )  # fmt: skip
+    assert certificate.gap_solved == 0.25
+    assert certificate.gap_searched == 0.5
+    assert certificate.gap_proven is None
+    assert dataclasses.replace(certificate, lower_bound_proven=3.5).gap_proven == 0.0
+    assert certificate.shifted(10.0).gap_searched == 0.5

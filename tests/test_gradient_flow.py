@@ -118,6 +118,10 @@ def test_flow_on_orthogonally_separable_data_is_the_max_margin_network(seed):
     kkt = nonconvex_kkt(flow.network(), X, y, method="exact", kink_tol=1e-3, tol=5e-3)
     assert kkt.is_kkt
     assert kkt.is_optimal
+    # every unit that grew is a maximiser of the price: an extreme point, where the multipliers touch the polar set
+    W = flow.hidden_weights[-1][:, np.linalg.norm(flow.hidden_weights[-1], axis=0) > 1e-2]
+    prices = np.abs(kkt.dual_coef @ np.maximum(X @ (W / np.linalg.norm(W, axis=0)), 0.0))
+    np.testing.assert_allclose(prices, 1.0, atol=0.02)
     np.testing.assert_allclose(kkt.dual_coef, best.dual_coef, atol=0.05 * np.abs(best.dual_coef).max())
 
 

@@ -68,7 +68,7 @@ def test_regressors_are_exchanged_with_scikit_learn(K):
     back = pickle.loads(pickle.dumps(network.to_mlp()))
     np.testing.assert_allclose(back.predict(X), mlp.predict(X), rtol=0, atol=1e-12)
     model = ConvexReLURegressor(0.01, refine=False, random_state=0).fit(X, Y[:, 0] if K == 1 else Y)
-    np.testing.assert_allclose(model._network().to_mlp().predict(X), model.predict(X), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(model.network_.to_mlp().predict(X), model.predict(X), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("labels", [["no", "yes"], ["a", "b", "c"]])
@@ -83,7 +83,7 @@ def test_classifiers_are_exchanged_with_scikit_learn(labels):
     np.testing.assert_allclose(back.predict_proba(X), mlp.predict_proba(X), rtol=0, atol=1e-12)
     model = ConvexReLUClassifier(0.01, refine=False, random_state=0).fit(X, y)
     np.testing.assert_allclose(
-        model._network().to_mlp(classes=model.classes_).predict_proba(X), model.predict_proba(X), rtol=0, atol=1e-12
+        model.network_.to_mlp(classes=model.classes_).predict_proba(X), model.predict_proba(X), rtol=0, atol=1e-12
     )
     with pytest.raises(ValueError, match="classes"):
         TwoLayerReLU.from_mlp(mlp).to_mlp(classes=range(5))
@@ -140,7 +140,7 @@ def test_minimal_networks_are_small_and_no_dearer(K, m):
 def test_pruning_an_optimum_leaves_its_objective():
     X, y = regression_data(n=20, d=2)
     model = ConvexReLURegressor(1e-3, arrangements="exact", tol=1e-8).fit(X, y)
-    optimum = model._network()
+    optimum = model.network_
     rng = np.random.default_rng(0)
     wide = optimum
     for _ in range(40):
@@ -160,7 +160,7 @@ def test_objective_is_the_estimators(loss, labels):
     weights = np.random.default_rng(0).uniform(0.5, 2.0, len(y))
     kind = ConvexReLUClassifier if labels else ConvexReLURegressor
     model = kind(0.01, loss=loss, refine=False, random_state=0).fit(X, y, weights)
-    assert model._network().objective(X, y, beta=0.01, loss=loss, sample_weight=weights) == pytest.approx(
+    assert model.network_.objective(X, y, beta=0.01, loss=loss, sample_weight=weights) == pytest.approx(
         model.objective_, rel=1e-9
     )
 

@@ -88,12 +88,11 @@ def max_margin(
         loss="hard_margin", fit_intercept=False, arrangements="gaussian" if searches else arrangements,
         refine=searches, tol=tol, random_state=random_state,
     ).fit(X, np.asarray(y))  # fmt: skip
-    network = TwoLayerReLU(model.coefs_[0], model.intercepts_[0], model.coefs_[1], model.intercepts_[1])
     return MaxMargin(
         value=model.objective_,
         dual_value=model.objective_ - model.dual_gap_,
         dual_coef=model.dual_coef_,
-        network=network,
+        network=model.network_,
         lower_bound_proven=model.certificate_.lower_bound_proven,
     )
 

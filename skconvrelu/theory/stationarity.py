@@ -103,15 +103,13 @@ def clarke_stationarity(
     --------
     >>> import numpy as np
     >>> from skconvrelu import ConvexReLURegressor
-    >>> from skconvrelu.network import TwoLayerReLU
     >>> from skconvrelu.theory import clarke_stationarity
     >>> X = np.linspace(-1, 1, 15)[:, None]
     >>> y = np.abs(X[:, 0])
     >>> model = ConvexReLURegressor(beta=0.01, tol=1e-9, random_state=0).fit(X, y)
-    >>> network = TwoLayerReLU(*model.coefs_[:1], model.intercepts_[0], model.coefs_[1], model.intercepts_[1])
-    >>> clarke_stationarity(network, X, y, beta=0.01).is_stationary
+    >>> clarke_stationarity(model.network_, X, y, beta=0.01).is_stationary
     True
-    >>> clarke_stationarity(network, X, y, beta=0.02).is_stationary
+    >>> clarke_stationarity(model.network_, X, y, beta=0.02).is_stationary
     False
     """
     setting = Setting.build(

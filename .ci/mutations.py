@@ -1,0 +1,105 @@
+"""Break the theory on purpose, one statement at a time, and see that the tests notice.
+
+``python .ci/mutations.py`` copies the package and its tests, changes one expression, runs the tests named beside it and expects them to
+fail. It takes a few minutes; a mutation that survives, or whose text is not found any more, is an error.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+#: file, text, replacement, tests, the statement that breaks
+MUTATIONS = [
+    ("arrangements/_enumeration.py", "if below else ()", "if False else ()", "test_arrangements.py",
+     "patterns of vectors on hyperplanes count"),
+    ("arrangements/_enumeration.py", "on = np.ones((len(", "on = np.zeros((len(", "test_arrangements.py",
+     "a sample on a hyperplane is active"),
+    ("arrangements/_counting.py", "2 * sum(comb(n - 1, k) for k in range(rank))", "2 * sum(comb(n, k) for k in range(rank))",
+     "test_arrangements.py", "the number of patterns in general position"),
+    ("arrangements/_counting.py", "e * (n - 1) / rank", "e * n / rank", "test_arrangements.py", "Cover's bound"),
+    ("network.py", "np.sqrt(inner * outer)", "inner * outer", "test_network.py", "balancing keeps the function"),
+    ("network.py", "root = np.concatenate([np.ones(len(rest)), np.sqrt(shares)])",
+     "root = np.concatenate([np.ones(len(rest)), shares])", "test_network.py", "splitting keeps the function"),
+    ("network.py", "on = np.packbits(self._kept().patterns(X).T, axis=1)",
+     "on = np.packbits(np.zeros_like(self._kept().patterns(X).T), axis=1)", "test_network.py", "units merge within a pattern only"),
+    ("_dependence.py", "if cost[live] @ null[:, -1] > 0.0", "if cost[live] @ null[:, -1] < 0.0", "test_network.py",
+     "pruning does not raise the penalty"),
+    ("_dependence.py", "while null.shape[1]:", "while null.shape[1] > 1:", "test_network.py", "pruning ends at independent units"),
+    ("theory/optimal_set.py", "active = sizes > level", "active = sizes > 1.2 * level", "test_optimal_set.py",
+     "active units price at beta"),
+    ("theory/optimal_set.py", "project_on_cone(s[:, None] * program.X, v)", "v", "test_optimal_set.py",
+     "active units lie on the ray of the projection"),
+    ("theory/optimal_set.py", "int(possible.sum() - rank)", "int(possible.sum() - rank) + 1", "test_optimal_set.py",
+     "the dimension of the optimal set"),
+    ("theory/optimal_set.py", "Z, fit = Z - Z.mean(axis=0), fit - fit.mean(axis=0)", "pass", "test_optimal_set.py",
+     "the intercept is free"),
+    ("theory/stationarity.py", "bounds=(0.0, 1.0)", "bounds=(0.0, 0.01)", "test_stationarity.py",
+     "derivatives at kinks are anything in [0, 1]"),
+    ("theory/stationarity.py", "rest = beta * vectors[:, k]", "rest = -beta * vectors[:, k]", "test_stationarity.py",
+     "the stationarity condition"),
+    ("theory/stationarity.py", "units = units[units.norms()", "units = units[:1][units[:1].norms()", "test_stationarity.py",
+     "the program has the patterns of all units"),
+    ("theory/descent_path.py", "(1.0 - t) * network.output_biases + t * optimum.output_biases",
+     "optimum.output_biases", "test_descent_path.py", "the crossing is a segment"),
+    ("theory/descent_path.py", "c = ratio ** (0.5 * t)", "c = ratio**t", "test_descent_path.py", "balancing goes down"),
+    ("theory/landscape.py", "1.0 - 0.5 * beta", "1.0 - beta", "test_landscape.py", "the minimiser of both landscapes"),
+    ("theory/landscape.py", "self.beta * (v + w)", "self.beta * (v - w)", "test_landscape.py", "the convex landscape"),
+    ("theory/max_margin.py", "max(1.0, largest)", "1.0", "test_max_margin.py", "only dual feasible multipliers bound"),
+    ("theory/max_margin.py", "residual <= tol and largest <= 1.0 + tol", "residual <= tol", "test_max_margin.py",
+     "KKT points need a dual feasible multiplier to be optimal"),
+    ("theory/max_margin.py", "np.maximum(excess, 0.0)", "np.zeros(n)", "test_max_margin.py", "complementarity"),
+    ("theory/max_margin.py", "inner = w[j] * X.T", "inner = -w[j] * X.T", "test_max_margin.py", "stationarity of the margin problem"),
+    ("theory/gradient_flow.py", "activations.T @ pull]", "0.5 * activations.T @ pull]", "test_gradient_flow.py",
+     "conservation along the flow"),
+    ("theory/gradient_flow.py", "self.y * np.exp(slopes - shift) / len(f)", "self.y / len(f)", "test_gradient_flow.py",
+     "the gradient of the loss"),
+    ("theory/alignment.py", "np.sign(network.output_weights[k, 0]) * codes", "codes", "test_gradient_flow.py",
+     "alignment has the sign of the output weight"),
+    ("theory/separability.py", "(cosines[~same] <= tol).all()", "True", "test_gradient_flow.py", "classes are at right angles or more"),
+    ("theory/rectified_ellipsoid.py", "for signed in (dual, -dual):\n            found", "for signed in (dual,):\n            found",
+     "test_rectified_ellipsoid.py", "the polar set has two sides"),
+    ("theory/rectified_ellipsoid.py", "others = [-np.delete", "others = [np.delete", "test_rectified_ellipsoid.py",
+     "spikes: one sample active alone"),
+    ("theory/rectified_ellipsoid.py", "G, h = -(rest @ free), rest @ start", "G, h = -(rest @ free), -(rest @ start)",
+     "test_rectified_ellipsoid.py", "the shortest preimage"),
+    ("search/branch_and_bound.py", "return ExactPrice(max(search.upper, lower)", "return ExactPrice(0.9 * max(search.upper, lower)",
+     "test_branch_and_bound.py", "exact prices are upper bounds"),
+    ("certificate.py", "max(0.0, self.objective - bound) / size", "0.5 * max(0.0, self.objective - bound) / size",
+     "test_certificate.py test_certify_network.py", "the relative gap"),
+]  # fmt: skip
+
+
+def survives(file: str, text: str, replacement: str, tests: str) -> bool:
+    """Whether the tests pass with the mutation in place."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder)
+        for name in ("skconvrelu", "tests"):
+            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "setup.cfg", copy)
+        path = copy / "skconvrelu" / file
+        source = path.read_text()
+        if text not in source:
+            sys.exit(f"{file} does not contain {text!r} any more: bring the list up to date.")
+        path.write_text(source.replace(text, replacement))
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider"]
+        environment = os.environ | {"PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1"}
+        paths = [str(copy / "tests" / name) for name in tests.split()]
+        return subprocess.run([*command, *paths], cwd=copy, env=environment, capture_output=True).returncode == 0
+
+
+def main() -> None:
+    alive = 0
+    for file, text, replacement, tests, statement in MUTATIONS:
+        lives = survives(file, text, replacement, tests)
+        alive += lives
+        print(f"{'SURVIVES' if lives else 'noticed':9s} {statement} ({file})", flush=True)
+    sys.exit(f"{alive} mutations survive." if alive else 0)
+
+
+if __name__ == "__main__":
+    main()
