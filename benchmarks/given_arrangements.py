@@ -1,0 +1,225 @@
+"""Given arrangements, time to the optimum of the convex program: ours against adelie, cvxpy with Clarabel and SCS, and pyscnn.
+
+``python -m benchmarks.given_arrangements`` races on bench/fixed-300x10 and a grid of teacher networks and real rows; a row a problem.
+Ours is timed to a certified relative gap of 1e-6. A rival is run at falling tolerances until the objective of its weights, computed
+here, is within 1e-6 of the optimum, and that run alone counts; where none is, its best error is shown with the time it took. Objectives
+are those of the ReLU network (or gated network) that the weights stand for; "cone" is the largest violation relative to
+``||x_i|| ||u||``. Every rival's solve has a process of its own on one BLAS thread; seconds are measured inside it, without imports.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from benchmarks.datasets import load, load_problem
+from benchmarks.environments import python_of
+from benchmarks.protocol import quiet_fit, standardised
+from skconvrelu import ConvexReLUClassifier, ConvexReLURegressor
+
+ADAPTERS = Path(__file__).with_name("adapters")
+#: adapter, further arguments, tolerances to try
+RIVALS = {
+    "adelie": ("adelie", [], (1e-7, 1e-9, 1e-11, 1e-13)),
+    "Clarabel": ("conic", ["CLARABEL"], (1e-6, 1e-8)),
+    "SCS": ("conic", ["SCS"], (1e-4, 1e-6)),
+    "pyscnn": ("pyscnn", ["float64"], (1e-6, 1e-10)),
+}
+TARGET = 1e-6
+
+
+@dataclass
+class Problem:
+    """One race."""
+
+    name: str
+    X: np.ndarray
+    y: np.ndarray
+    gates: np.ndarray
+    beta: float
+    gated: bool
+    logistic: bool
+
+    @property
+    def masks(self) -> np.ndarray:
+        return self.X @ self.gates >= 0.0
+
+    def objective(self, plus: np.ndarray, minus: np.ndarray) -> float:
+        """Of the network with these vectors (P, d)."""
+        fits = [self.masks * (self.X @ U.T) if self.gated else np.maximum(self.X @ U.T, 0.0) for U in (plus, minus)]
+        f = (fits[0] - fits[1]).sum(axis=1)
+        loss = np.logaddexp(0.0, -self.y * f).mean() if self.logistic else 0.5 * np.square(f - self.y).mean()
+        return float(loss + self.beta * sum(np.linalg.norm(U, axis=1).sum() for U in (plus, minus)))
+
+    def cone_violation(self, plus: np.ndarray, minus: np.ndarray) -> float:
+        """Largest, relative to the sizes of sample and block; blocks of next to no size do not count."""
+        if self.gated:
+            return 0.0
+        U, signs = np.vstack([plus, minus]), np.hstack([2.0 * self.masks - 1.0] * 2)
+        norms = np.linalg.norm(U, axis=1)
+        keep = norms > 1e-6 * norms.max(initial=0.0)
+        sizes = np.linalg.norm(self.X, axis=1)[:, None] * norms[keep]
+        return float(max(0.0, (-(signs[:, keep] * (self.X @ U[keep].T)) / sizes).max(initial=0.0)))
+
+    def save(self, path: Path) -> None:
+        np.savez(
+            path,
+            X=self.X,
+            y=self.y,
+            gates=self.gates,
+            masks=self.masks,
+            beta=self.beta,
+            gated=self.gated,
+            logistic=self.logistic,
+        )
+
+
+def ours(problem: Problem, tol: float) -> tuple[float, float]:
+    """Seconds and objective at a certified gap."""
+    kind = ConvexReLUClassifier if problem.logistic else ConvexReLURegressor
+    activation = "gated_relu" if problem.gated else "relu"
+    model = kind(
+        problem.beta, arrangements=problem.gates, refine=False, fit_intercept=False, tol=tol, solver="scipy",
+        activation=activation,
+    )  # fmt: skip
+    with threadpool_limits(limits=1):
+        begin = time.perf_counter()
+        quiet_fit(model, problem.X, problem.y)
+        seconds = time.perf_counter() - begin
+    if model.dual_gap_ > tol * model.objective_:
+        print(f"  ours stopped at a gap of {model.dual_gap_ / model.objective_:.1e}")
+    return seconds, float(model.objective_)
+
+
+def rival(problem: Problem, name: str, optimum: float, limit: float) -> tuple[float, float, float]:
+    """Seconds, relative error and cone violation of the first tolerance that reaches the target, else of the best error."""
+    adapter, arguments, tolerances = RIVALS[name]
+    best = (np.nan, np.inf, np.nan)
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "problem.npz", Path(folder) / "solution.npz"
+        problem.save(source)
+        for tol in tolerances:
+            command = [
+                python_of(name),
+                str(ADAPTERS / f"run_{adapter}.py"),
+                str(source),
+                str(target),
+                str(tol),
+                *arguments,
+            ]
+            try:
+                subprocess.run(command, check=True, capture_output=True, timeout=limit + 20.0, env=environment)
+            except subprocess.TimeoutExpired:
+                print(f"  {name} at {tol:g}: stopped after {limit:.0f} s")
+                break
+            except subprocess.CalledProcessError as error:
+                print(f"  {name} at {tol:g}: {error.stderr.decode().strip().splitlines()[-1]}")
+                break
+            found = np.load(target)
+            error = problem.objective(found["plus"], found["minus"]) / optimum - 1.0
+            if abs(error) < best[1]:
+                best = (float(found["seconds"]), abs(error), problem.cone_violation(found["plus"], found["minus"]))
+            if abs(error) <= TARGET:
+                break
+    return best
+
+
+def grid(sizes: list[str], betas: list[float], gated: list[bool], logistic: bool) -> list[Problem]:
+    """Teacher networks with noise, ``n x d x P``, and rows of concrete (replicated features for d = 50 are none: it keeps its own)."""
+    problems = []
+    for size in sizes:
+        name, n, d, P = _parsed(size)
+        rng = np.random.default_rng(0)
+        if name == "concrete":
+            data = load("uci-concrete")
+            rows = rng.permutation(len(data["X"]))[:n]
+            X, _ = standardised(data["X"][rows].astype(float), data["X"][rows].astype(float))
+            y, _ = standardised(data["y"][rows].astype(float), data["y"][rows].astype(float))
+            X = np.hstack([X, np.ones((len(X), 1))])
+        else:
+            X = rng.standard_normal((n, d))
+            y = np.maximum(X @ rng.standard_normal((d, 10)) / np.sqrt(d), 0.0) @ rng.choice([-1.0, 1.0], 10)
+            y = y + 0.3 * rng.standard_normal(n)
+        if logistic:
+            y = np.where(y > np.median(y), 1.0, -1.0)
+        gates = rng.standard_normal((X.shape[1], P))
+        for is_gated in gated:
+            problem = Problem("", X, y, gates, 1.0, is_gated, logistic)
+            top = _beta_max(problem)
+            for fraction in betas:
+                label = f"{size} {'gated' if is_gated else 'relu'}{' log' if logistic else ''} {fraction:g}"
+                problems.append(Problem(label, X, y, gates, fraction * top, is_gated, logistic))
+    return problems
+
+
+def _parsed(size: str) -> tuple[str, int, int, int]:
+    name, _, rest = size.rpartition(":")
+    n, d, P = (int(k) for k in rest.split("x"))
+    return name or "teacher", n, d, P
+
+
+def _beta_max(problem: Problem) -> float:
+    """``max_j ||X' D_j lambda||`` at the zero network, an upper bound with cones and exact without."""
+    dual = (0.5 * problem.y if problem.logistic else problem.y) / len(problem.y)
+    return float(np.linalg.norm((problem.masks * dual[:, None]).T @ problem.X, axis=1).max())
+
+
+def fixed() -> Problem:
+    stored = load_problem("fixed-300x10")
+    return Problem(
+        "fixed-300x10", stored["X"], stored["y"], stored["G"], float(stored["beta"]) / len(stored["X"]), False, False
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--sizes", nargs="*", default=["300x10x100", "1000x10x100", "300x50x100", "1000x10x1000", "concrete:900x9x100"]
+    )
+    parser.add_argument("--betas", nargs="*", type=float, default=[0.3, 0.03, 0.003])
+    parser.add_argument("--activations", nargs="*", default=["relu", "gated"])
+    parser.add_argument("--logistic", action="store_true")
+    parser.add_argument("--rivals", nargs="*", default=list(RIVALS), choices=list(RIVALS))
+    parser.add_argument("--limit", type=float, default=60.0, help="seconds a rival may take")
+    parser.add_argument("--repeat", type=int, default=1)
+    arguments = parser.parse_args()
+    problems = [] if arguments.logistic else [fixed()]
+    problems += grid(
+        arguments.sizes, arguments.betas, [a == "gated" for a in arguments.activations], arguments.logistic
+    )
+    print(
+        f"{'problem':34s} {'ours s':>8s}"
+        + "".join(f" | {name:>9s} {'ratio':>7s} {'error':>7s} {'cone':>7s}" for name in arguments.rivals)
+    )
+    ratios: dict[str, list[float]] = {name: [] for name in arguments.rivals}
+    for problem in problems:
+        _, optimum = ours(problem, 1e-9)
+        times = [ours(problem, TARGET)[0] for _ in range(arguments.repeat)]
+        line = f"{problem.name:34s} {np.median(times):8.3f}"
+        for name in arguments.rivals:
+            if problem.logistic and name == "pyscnn":
+                continue
+            found = [rival(problem, name, optimum, arguments.limit) for _ in range(arguments.repeat)]
+            seconds, error, cone = found[int(np.argsort([f[0] for f in found])[len(found) // 2])]
+            ratio = seconds / np.median(times)
+            if error <= TARGET:
+                ratios[name].append(ratio)
+            line += f" | {seconds:9.3f} {ratio:7.1f} {error:7.0e} {cone:7.0e}"
+        print(line, flush=True)
+    for name, values in ratios.items():
+        if values:
+            shown = f"ratio median {np.median(values):.1f}, least {min(values):.2f}"
+            print(f"{name}: reached the target on {len(values)} of {len(problems)}, {shown}")
+
+
+if __name__ == "__main__":
+    main()
