@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
-from threadpoolctl import threadpool_limits
 
 from skconvrelu._logging import verbosity
 from skconvrelu._progress import Progress
 from skconvrelu._sklearn import CallbackSupportMixin, Interval, StrOptions, check_sample_weight
+from skconvrelu._threads import one_blas_thread
 from skconvrelu._training import (
     Options,
     Problem,
@@ -145,8 +145,7 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
                     f"network: {start.directions.shape[1]} outputs for targets that need {n_outputs}; it must be one that was "
                     "trained on these data, with fit_intercept=True."
                 )
-        # one BLAS thread: faster at these sizes, and the sums do not depend on how many threads share them
-        with verbosity(self.verbose), threadpool_limits(limits=1):
+        with verbosity(self.verbose), one_blas_thread():
             problem = Problem.build(data.X, data.Y, data.weights, data.loss, fit_intercept=self.fit_intercept)
             self._set_trained(problem, self._train(problem, beta, progress, start, data.target))
         self._set(data.target)
@@ -335,7 +334,7 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
             raise ValueError(
                 "certify(method='exact') prices one output at a time; with shared_units=True use method='search'."
             )
-        with verbosity(self.verbose), threadpool_limits(limits=1):
+        with verbosity(self.verbose), one_blas_thread():
             problem = Problem.build(data.X, data.Y, data.weights, data.loss, fit_intercept=self.fit_intercept)
             trained, dual = self._as_trained(problem)
             sharper = sharpen(

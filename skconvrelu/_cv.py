@@ -13,7 +13,6 @@ from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
-from threadpoolctl import threadpool_limits
 
 from skconvrelu._base import BaseConvexReLU, TrainingSet, layers
 from skconvrelu._classifier import ConvexReLUClassifier
@@ -23,6 +22,7 @@ from skconvrelu._progress import Progress
 from skconvrelu._regressor import ConvexReLURegressor
 from skconvrelu._selection import Selection, select_beta
 from skconvrelu._sklearn import Interval, StrOptions, fit_context, raise_for_params, routing_enabled, with_callbacks
+from skconvrelu._threads import one_blas_thread
 from skconvrelu._training import Options, Problem, beta_grid, given_betas
 from skconvrelu.search.units import Units
 
@@ -50,7 +50,7 @@ class _ChoosesBeta(BaseConvexReLU):
         self._check_shared(data)
         splits = self._splits(data, sample_weight, params)
         progress = Progress.of_fit(self, data.X, data.y, data.weights)
-        with verbosity(self.verbose), threadpool_limits(limits=1):
+        with verbosity(self.verbose), one_blas_thread():
             rng = check_random_state(self.random_state)
             whole = self._fold(data, rng)
             grid = given

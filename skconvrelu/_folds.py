@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
+from skconvrelu._threads import one_blas_thread
 from skconvrelu._training import Options, Problem
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.program import ConvexProgram, Solution
@@ -44,7 +44,7 @@ class Walk:
 
     def advance(self, betas: list[float], start: Point | None) -> list[Point]:
         """Points at the penalties, from the point before them; random numbers depend on the seed and the first penalty only."""
-        with threadpool_limits(limits=1):
+        with one_blas_thread():
             return self._search(betas, start) if self.searches else self._solve(betas, start)
 
     def _search(self, betas: list[float], start: Point | None) -> list[Point]:

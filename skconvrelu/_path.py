@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
-from threadpoolctl import threadpool_limits
 
 from skconvrelu._classifier import ConvexReLUClassifier
 from skconvrelu._regressor import ConvexReLURegressor
+from skconvrelu._threads import one_blas_thread
 from skconvrelu._training import Problem, beta_grid, given_betas, largest_beta
 from skconvrelu.certificate import Certificate
 from skconvrelu.losses import CLASSIFICATION, REGRESSION
@@ -86,7 +86,7 @@ def beta_max(
     >>> len(ConvexReLURegressor(beta=1.001 * value).fit(X, y).convex_coef_)
     0
     """
-    with threadpool_limits(limits=1):
+    with one_blas_thread():
         program = _zero_program(_estimator(loss, params), X, y, sample_weight)
         value = largest_beta(program)
         proof = prove(program, program.zero_dual(), no_units(program), level=None, max_nodes=max_cones)
@@ -177,7 +177,7 @@ def convex_relu_path(
     grid = given_betas(betas)
     model = _estimator(loss, {**params, "tol": tol, "warm_start": True})
     if grid is None:
-        with threadpool_limits(limits=1):
+        with one_blas_thread():
             grid = beta_grid([_zero_program(model, X, y, sample_weight)], int(betas), eps)
     points = []
     for beta in grid:  # with warm_start a fit begins at the units of the last one, and their gates are kept

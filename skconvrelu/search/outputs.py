@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
+from skconvrelu._threads import one_blas_thread
 from skconvrelu.program import Candidate, ConvexProgram, evaluate
 from skconvrelu.search.blocks import blocks_of, joined_gates
 from skconvrelu.search.refine import Observe, Polish, Refined, refine
@@ -49,7 +49,7 @@ def refine_outputs(
 def _refine_one(
     program: ConvexProgram, gates: Array, polish: Polish, start: Units | None, tol: float, max_rounds: int, seed: int
 ) -> Refined:
-    with threadpool_limits(limits=1):
+    with one_blas_thread():
         return refine(
             program, gates, polish, start=start, tol=tol, max_rounds=max_rounds, rng=np.random.RandomState(seed)
         )

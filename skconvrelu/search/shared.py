@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
+from skconvrelu._threads import one_blas_thread
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.pricing import climb
 from skconvrelu.search.units import Units, no_units
@@ -65,13 +65,13 @@ def sides_of(
 
 
 def _along(X: Array, dual: Array, side: Array, starts: Array, level: float) -> Array:
-    with threadpool_limits(limits=1):
+    with one_blas_thread():
         return climb(X, dual @ side, starts, dtype=np.float32, level=level)
 
 
 def _alternate(X: Array, dual: Array, U: Array, most: int, level: float) -> tuple[Units, Array]:
     """Alternate unit and direction for the most promising starts."""
-    with threadpool_limits(limits=1):
+    with one_blas_thread():
         directions, prices = best_directions(X, dual, U)
         order = np.argsort(-prices, kind="stable")
         U, directions, prices = U[order], directions[order], prices[order]

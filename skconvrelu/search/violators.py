@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from skconvrelu._products import CHUNK
+from skconvrelu._threads import one_blas_thread
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.pricing import SETTLE, climb, price
 from skconvrelu.search.shared import best_directions, climb_shared, sides_of
@@ -163,7 +163,7 @@ def _climb_shared(
 
 def _improve(X: Array, signed: Array, starts: Array, level: float) -> tuple[Array, Array]:
     """Climb in float32, settle what looks promising in float64; returns unit vectors and prices."""
-    with threadpool_limits(limits=1):
+    with one_blas_thread():
         U = climb(X, signed, starts, dtype=np.float32, level=level)
         prices = price(X, signed, U)
         close = np.flatnonzero(prices > _PROMISING * level)

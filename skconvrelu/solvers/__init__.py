@@ -11,8 +11,8 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
-from threadpoolctl import threadpool_limits
 
+from skconvrelu._threads import one_blas_thread
 from skconvrelu.program import ConvexProgram, Index, Solution
 from skconvrelu.solvers import clarabel, mosek, warm, working_set
 from skconvrelu.solvers._errors import SolverError, SolverUnavailableError
@@ -111,7 +111,7 @@ def _solve_one(
 ) -> tuple[Solution, str]:
     """One verified solution, and a warning where the scipy solver had to take over."""
     name = choose_solver(solver)
-    with threadpool_limits(limits=1):
+    with one_blas_thread():
         if not _beats_zero(program, start):
             zero = _zero_network(program, name)
             if zero is not None:
