@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skconvrelu._threads import one_blas_thread
 from skconvrelu.program import ConvexProgram, Index, Solution
-from skconvrelu.solvers import clarabel, mosek, warm, working_set
+from skconvrelu.solvers import clarabel, cold, mosek, warm
 from skconvrelu.solvers._errors import SolverError, SolverUnavailableError
 
 __all__ = [
@@ -31,7 +31,10 @@ Array = NDArray[np.float64]
 
 logger = logging.getLogger(__name__)
 
-SOLVERS = {"mosek": mosek.solve, "clarabel": clarabel.solve, "scipy": working_set.solve}
+#: blocks that are asked first whether the zero network can be optimal: nearly always one of them says no
+_LONGEST = 8
+
+SOLVERS = {"mosek": mosek.solve, "clarabel": clarabel.solve, "scipy": cold.solve}
 
 
 def choose_solver(solver: str) -> str:
@@ -107,7 +110,7 @@ def _solve_one(
     tol: float,
     max_iter: int,
     start: Solution | None,
-    scipy_solve: Callable[..., Solution] = working_set.solve,
+    scipy_solve: Callable[..., Solution] = cold.solve,
 ) -> tuple[Solution, str]:
     """One verified solution, and a warning where the scipy solver had to take over."""
     name = choose_solver(solver)
@@ -148,6 +151,10 @@ def _zero_network(program: ConvexProgram, solver: str) -> Solution | None:
     """The zero network with its exact certificate when beta is large enough for it to be optimal, else None."""
     F = np.zeros_like(program.Y)
     dual = program.zero_dual()
+    every = np.arange(program.n_blocks)
+    longest = np.argsort(-np.linalg.norm(program.gradients(dual, every), axis=1), kind="stable")[:_LONGEST]
+    if (program.prices(dual, longest, level=program.beta)[1] > program.beta * (1.0 + 1e-9)).any():
+        return None
     upper, lower = program.prices(dual, level=program.beta)
     # at beta = beta_max the price equals beta up to rounding; the dual point is scaled by what is left
     above = np.flatnonzero(upper > program.beta)

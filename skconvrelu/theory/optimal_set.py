@@ -201,7 +201,8 @@ def optimal_set(
     hidden = Units(units.coef * alpha[:, None], units.directions).outputs(setting.X)
     possible = _possible(equations, alpha)
     free = equations[0][:, possible]
-    rank = np.linalg.matrix_rank(free, rtol=_DEPENDENT) if free.size else 0
+    singular = np.linalg.svd(free, compute_uv=False) if free.size else np.zeros(0)
+    rank = (singular > _DEPENDENT * singular.max(initial=0.0)).sum()
     return OptimalSet(
         units=outward,
         directions=units.directions,
