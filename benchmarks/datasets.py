@@ -34,6 +34,8 @@ def load_problem(name: str) -> dict[str, np.ndarray]:
 
 def training_rows(data: dict[str, np.ndarray], split: int = 0) -> np.ndarray:
     """Training rows of an official split, or every second row where there is none."""
+    if "train_idx" in data:
+        return data["train_idx"]
     for key in ("split_train", "kfold_train"):
         if key in data:
             rows = data[key][split]
@@ -43,6 +45,8 @@ def training_rows(data: dict[str, np.ndarray], split: int = 0) -> np.ndarray:
 
 def held_out_rows(data: dict[str, np.ndarray], split: int = 0) -> np.ndarray:
     """Test rows of an official split, or the rows that :func:`training_rows` leaves where there is none."""
+    if "test_idx" in data:
+        return data["test_idx"]
     for key in ("split_test", "kfold_test"):
         if key in data:
             rows = data[key][split]

@@ -41,8 +41,11 @@ ROUNDED = 0.05
 _STEPS = 300
 #: independent starts of a round for each output and sign: so many a dimension, at most so many for all; and of the last look
 _STARTS_PER_DIMENSION, _STARTS, _LAST_STARTS = 20, 800, 16_000
-#: violators found, as a share of the units, below which the next round has twice as many starts; and the most it may have
-_FEW, _MOST_EFFORT = 0.15, 16
+#: operations of one search; with ten thousand samples and more they, not the numbers above, say how many starts there are
+_AFFORDABLE = 1e11
+#: violators found, as a share of the units, below which the next round has twice as many starts; as a multiple of those that may enter,
+#: above which it has half as many, where the search is the dearer part; and the least and the most it may have
+_FEW, _PLENTY, _LEAST_EFFORT, _MOST_EFFORT = 0.15, 2, 0.125, 16.0
 #: recall at which the last look is satisfied; and looks without a rediscovery after which further ones are in vain
 RECALL, _VAIN = 0.8, 3
 #: rows up to which exact pricing takes about a tenth of a second, for each rank; and cones after which it gives up
@@ -60,7 +63,7 @@ _FINEST, _ROOT = 1e-9, 0.1
 #: accuracy below which new units go straight into the convex program: descent has nothing to add
 _LATE = 1e-3
 #: rows from which the first rounds see a subsample, and its size
-LARGE, SUBSAMPLE = 50_000, 20_000
+LARGE, SUBSAMPLE = 30_000, 15_000
 #: numbers in one array over rows and blocks beyond which the convex program is not solved
 _POLISHABLE = 15_000_000
 
@@ -178,9 +181,17 @@ def _rounds_on_subsample(
     return units
 
 
-def _starts_per_side(program: ConvexProgram, effort: int = 1) -> int:
+def _starts_per_side(program: ConvexProgram, effort: float = 1.0) -> int:
     sides = 2 * program.Y.shape[1]
-    return effort * max(16, min(_STARTS_PER_DIMENSION * program.X.shape[1], _STARTS // sides))
+    affordable = int(_AFFORDABLE / _work(program, sides))
+    most = max(16, min(_STARTS_PER_DIMENSION * program.X.shape[1], _STARTS // sides, affordable))
+    return max(16, int(effort * most))
+
+
+def _work(program: ConvexProgram, n_starts: int) -> float:
+    """Operations of a search: both products of each step in both kinds of starts, and elementwise work of the same order."""
+    n, d = program.X.shape
+    return 8.0 * n_starts * sum(SCHEDULE) * n * d
 
 
 def _look(
@@ -190,7 +201,7 @@ def _look(
     rng: np.random.RandomState,
     n_jobs: int | None,
     tol: float,
-    effort: int = 1,
+    effort: float = 1.0,
 ) -> Found:
     """One round's search at the dual point that belongs to the units."""
     per_side = _starts_per_side(program, effort)
@@ -221,7 +232,7 @@ class _Search:
         self.finest = max(_FINEST, _ROOT * tol**2)
         self.objectives: list[float] = []
         self.notes: list[str] = []
-        self.effort = 1  # multiplies the starts of a round
+        self.effort = 1.0  # multiplies the starts of a round
         self.polish_work = 0.0  # of the last round, in multiplications
         self.entering = no_units(program)  # units that exact pricing met above beta
         self.result: Refined | None = None
@@ -268,13 +279,13 @@ class _Search:
         return self._close()
 
     def _look(self, units: Units, dual: Array) -> Found:
-        """Search for violators; harder from now on if there were few and the polish is the dearer part of a round."""
+        """Search for violators; harder from now on if there were few and the polish is dearer, less hard if there were more than enough."""
         found = _look(self.program, units, dual, self.rng, self.n_jobs, self.tol, self.effort)
-        n, d = self.program.X.shape
-        # both products of each step in both kinds of starts, and elementwise work of the same order
-        work = 8 * found.n_starts * sum(SCHEDULE) * n * d
+        work = _work(self.program, found.n_starts)
         if len(found.violators) < _FEW * len(units) and work < self.polish_work:
-            self.effort = min(2 * self.effort, _MOST_EFFORT)
+            self.effort = min(2.0 * self.effort, _MOST_EFFORT)
+        elif len(found.violators) > _PLENTY * max(_ENTER, len(units)) and work > self.polish_work:
+            self.effort = max(0.5 * self.effort, _LEAST_EFFORT)
         return found
 
     def keep(self, units: Units) -> None:
@@ -300,7 +311,8 @@ class _Search:
         program = own_program(self.program, units)
         start = Solution.unverified(program, np.arange(len(units)), units.coef)
         solution = self._solve(program, self.accuracy, start)
-        self.polish_work = float(solution.n_iter) * program.Y.size**3
+        rows, variables = program.Y.size, solution.coef.size
+        self.polish_work = float(solution.n_iter) * rows * min(rows, variables) ** 2
         polished = Units(solution.coef, units.directions[solution.blocks])
         self.keep(polished)
         return polished, solution.dual

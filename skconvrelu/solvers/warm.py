@@ -10,10 +10,11 @@ import numpy as np
 from skconvrelu.program import ConvexProgram, Solution, evaluate, price_bounds
 from skconvrelu.solvers import working_set
 from skconvrelu.solvers.interior_point import InteriorPoint
+from skconvrelu.solvers.newton_system import iteration_flops
 from skconvrelu.solvers.proximal_newton import ProximalNewton
 
-#: variables of all blocks, in units of the number of outputs, up to which the interior point's steps cost no more
-_FEW = 1.25
+#: variables of all blocks, in units of the number of outputs, and operations of an iteration, up to which the interior point costs no more
+_FEW, _CHEAP = 1.25, 3e8
 #: relative gap down to which the proximal method is fast where the loss has kinks; the interior point finishes on the blocks that
 #: price within a few percent of beta
 _KINKED, _NEAR = 1e-4, 0.97
@@ -21,8 +22,9 @@ _KINKED, _NEAR = 1e-4, 0.97
 
 def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution | None = None) -> Solution:
     """Solve over all blocks, most of whose nonzero ones are expected to be in ``start``."""
-    variables = program.n_blocks * program.X.shape[1]
-    if start is None or not len(start.blocks) or variables <= _FEW * program.Y.size:
+    few = program.n_blocks * program.X.shape[1] <= _FEW * program.Y.size
+    cheap = iteration_flops(program.X.shape, program.block_directions.shape) <= _CHEAP
+    if start is None or not len(start.blocks) or (few and cheap):
         return working_set.solve_all(program, tol=tol, max_iter=max_iter, start=start)
     solution = None
     # where it breaks down the interior point, whose matrices are lifted and steps shorter, takes over
