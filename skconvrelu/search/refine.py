@@ -43,9 +43,8 @@ _STEPS = 300
 _STARTS_PER_DIMENSION, _STARTS, _LAST_STARTS = 20, 800, 16_000
 #: operations of one search; with ten thousand samples and more they, not the numbers above, say how many starts there are
 _AFFORDABLE = 1e11
-#: violators found, as a share of the units, below which the next round has twice as many starts; as a multiple of those that may enter,
-#: above which it has half as many, where the search is the dearer part; and the least and the most it may have
-_FEW, _PLENTY, _LEAST_EFFORT, _MOST_EFFORT = 0.15, 2, 0.125, 16.0
+#: violators found, as a share of the units, below which the next round has twice as many starts; and the most it may have
+_FEW, _MOST_EFFORT = 0.15, 16
 #: recall at which the last look is satisfied; and looks without a rediscovery after which further ones are in vain
 RECALL, _VAIN = 0.8, 3
 #: rows up to which exact pricing takes about a tenth of a second, for each rank; and cones after which it gives up
@@ -181,11 +180,11 @@ def _rounds_on_subsample(
     return units
 
 
-def _starts_per_side(program: ConvexProgram, effort: float = 1.0) -> int:
+def _starts_per_side(program: ConvexProgram, effort: int = 1) -> int:
     sides = 2 * program.Y.shape[1]
     affordable = int(_AFFORDABLE / _work(program, sides))
     most = max(16, min(_STARTS_PER_DIMENSION * program.X.shape[1], _STARTS // sides, affordable))
-    return max(16, int(effort * most))
+    return effort * most
 
 
 def _work(program: ConvexProgram, n_starts: int) -> float:
@@ -201,7 +200,7 @@ def _look(
     rng: np.random.RandomState,
     n_jobs: int | None,
     tol: float,
-    effort: float = 1.0,
+    effort: int = 1,
 ) -> Found:
     """One round's search at the dual point that belongs to the units."""
     per_side = _starts_per_side(program, effort)
@@ -232,7 +231,7 @@ class _Search:
         self.finest = max(_FINEST, _ROOT * tol**2)
         self.objectives: list[float] = []
         self.notes: list[str] = []
-        self.effort = 1.0  # multiplies the starts of a round
+        self.effort = 1  # multiplies the starts of a round
         self.polish_work = 0.0  # of the last round, in multiplications
         self.entering = no_units(program)  # units that exact pricing met above beta
         self.result: Refined | None = None
@@ -279,13 +278,11 @@ class _Search:
         return self._close()
 
     def _look(self, units: Units, dual: Array) -> Found:
-        """Search for violators; harder from now on if there were few and the polish is dearer, less hard if there were more than enough."""
+        """Search for violators; harder from now on if there were few and the polish is the dearer part of a round."""
         found = _look(self.program, units, dual, self.rng, self.n_jobs, self.tol, self.effort)
         work = _work(self.program, found.n_starts)
         if len(found.violators) < _FEW * len(units) and work < self.polish_work:
-            self.effort = min(2.0 * self.effort, _MOST_EFFORT)
-        elif len(found.violators) > _PLENTY * max(_ENTER, len(units)) and work > self.polish_work:
-            self.effort = max(0.5 * self.effort, _LEAST_EFFORT)
+            self.effort = min(2 * self.effort, _MOST_EFFORT)
         return found
 
     def keep(self, units: Units) -> None:
