@@ -307,7 +307,8 @@ class TwoLayerReLU:
 
     def contributions(self, X: Any) -> Array:
         """What each unit adds to the outputs, one raveled column (n_samples * K,) a unit."""
-        return np.einsum("nm,mk->nkm", self._activations(X), self.output_weights).reshape(-1, self.n_hidden)
+        parts = np.einsum("nm,mk->nkm", self._activations(X), self.output_weights)
+        return parts.reshape(parts.shape[0] * parts.shape[1], self.n_hidden)
 
     def _activations(self, X: Any) -> Array:
         hidden = np.asarray(X @ self.hidden_weights) + self.hidden_biases

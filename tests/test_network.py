@@ -179,3 +179,10 @@ def test_objective_is_the_estimators(loss, labels):
 def test_networks_refuse(act, error, message):
     with pytest.raises(error, match=message):
         act(random_network())
+
+
+def test_a_network_without_units_can_be_asked_everything():
+    X = np.ones((3, 2))
+    empty = TwoLayerReLU(np.zeros((2, 0)), np.zeros(0), np.zeros((0, 1)), np.array([2.0]))
+    for same in (empty.balance(), empty.merge(X), empty.minimal(X), TwoLayerReLU.from_mlp(empty.to_mlp())):
+        np.testing.assert_array_equal(same.predict(X), 2.0)

@@ -21,5 +21,6 @@ def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution 
             solution = growing_newton.solve(program, tol=tol, max_iter=max_iter, start=start)
             if solution.is_optimal(tol) or solution.n_iter >= max_iter:
                 return solution
-            start = solution
+            # without a dual bound its point is no good start either
+            start = solution if np.isfinite(solution.dual_objective) else start
     return working_set.solve(program, tol=tol, max_iter=max_iter, start=start)

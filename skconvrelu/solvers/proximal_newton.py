@@ -100,10 +100,9 @@ class ProximalNewton:
                 self.sigma, n_inner, value, gap, len(candidate.blocks),
             )  # fmt: skip
             in_vain = 0 if gap < 0.9 * best_gap else in_vain + 1
-            if gap < best_gap:
+            if best is None or gap < best_gap:
                 best, best_gap = candidate, gap
             if candidate.converged or self.n_iter >= max_iter or in_vain >= _PATIENCE:
-                assert best is not None
                 return best
             self._adapt(n_inner, solved)
 
