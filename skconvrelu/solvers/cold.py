@@ -13,9 +13,11 @@ from skconvrelu.solvers import growing_newton, working_set
 def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution | None = None) -> Solution:
     """Solve to a relative duality gap of ``tol``; never raises for slow convergence, the solution carries its honest gap.
 
-    Without cones the interior point's systems are small and it is the faster one; where the loss has kinks it is the more accurate one.
+    Without cones, and where few blocks already have more variables than there are samples, the interior point's systems are small and it is
+    the faster one; where the loss has kinks it is the more accurate one.
     """
-    if program.constrained and program.loss.smooth and program.n_blocks > growing_newton.FIRST:
+    narrow = growing_newton.FIRST * program.X.shape[1] <= len(program.X)
+    if program.constrained and program.loss.smooth and narrow and program.n_blocks > growing_newton.FIRST:
         # where it breaks down the interior point, whose matrices are lifted and steps shorter, takes over
         with suppress(np.linalg.LinAlgError):
             solution = growing_newton.solve(program, tol=tol, max_iter=max_iter, start=start)

@@ -1,0 +1,61 @@
+"""Cold solves on a growing working set: against the interior point, with a gap that projections of their own confirm."""
+
+import numpy as np
+import pytest
+from problems import SMOOTH, make_program
+
+from skconvrelu.solvers import cold, growing_newton, working_set
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("kind", SMOOTH)
+def test_reaches_the_optimum_of_the_interior_point(kind, fit_intercept):
+    program = make_program(kind, n=120, d=3, n_gates=60, fraction=0.02, fit_intercept=fit_intercept)
+    reference = working_set.solve_all(program, tol=1e-9, max_iter=500)
+    found = growing_newton.solve(program, tol=1e-7, max_iter=2000)
+    assert found.is_optimal(1e-7)
+    assert abs(found.objective - reference.objective) <= 2e-7 * reference.objective
+    assert found.cone_violation <= 1e-9
+    # projections by an interior point, which knows nothing of the solve: nothing prices above beta, to the accuracy of their two bounds
+    upper, lower = program.prices(found.dual, rtol=1e-10)
+    assert lower.max() <= program.beta * (1.0 + 1e-8)
+    assert upper.max() <= program.beta * (1.0 + 3e-6)
+    assert found.dual_objective == pytest.approx(program.dual_value(found.dual), rel=1e-12)
+    assert len(found.blocks) > 3
+
+
+def test_the_working_set_grows_and_a_start_is_used():
+    program = make_program("squared_error", n=200, d=4, n_gates=80, fraction=0.01)
+    cold_solve = growing_newton.solve(program, tol=1e-6, max_iter=2000)
+    assert len(cold_solve.blocks) > growing_newton.FIRST  # more than it began with
+    again = growing_newton.solve(program, tol=1e-6, max_iter=2000, start=cold_solve)
+    assert again.n_iter < 0.5 * cold_solve.n_iter
+    assert again.objective == pytest.approx(cold_solve.objective, rel=2e-6)
+
+
+def test_it_ends_with_an_honest_gap_when_iterations_run_out():
+    program = make_program("squared_error", n=200, d=4, n_gates=80, fraction=0.01)
+    short = growing_newton.solve(program, tol=1e-9, max_iter=10)
+    best = growing_newton.solve(program, tol=1e-9, max_iter=2000)
+    assert short.gap > 1e-9 * short.objective
+    assert short.dual_objective <= best.objective <= short.objective
+
+
+@pytest.mark.parametrize("n", [20, 200])
+def test_narrow_programs_take_it_and_wide_ones_the_interior_point(n, monkeypatch):
+    calls = []
+    monkeypatch.setattr(
+        growing_newton, "solve", lambda *a, _solve=growing_newton.solve, **k: calls.append(1) or _solve(*a, **k)
+    )
+    program = make_program("squared_error", n=n, d=4, n_gates=60, fraction=0.05)
+    assert cold.solve(program, tol=1e-6, max_iter=1000).is_optimal(1e-6)
+    assert len(calls) == (n == 200)
+
+
+def test_a_breakdown_is_taken_over_by_the_interior_point(monkeypatch):
+    def fails(*args, **kwargs):
+        raise np.linalg.LinAlgError("singular")
+
+    program = make_program("squared_error", n=200, d=4, n_gates=60, fraction=0.05)
+    monkeypatch.setattr(growing_newton, "solve", fails)
+    assert cold.solve(program, tol=1e-6, max_iter=1000).is_optimal(1e-6)
