@@ -27,7 +27,7 @@ def test_reaches_the_optimum_of_the_interior_point(kind, fit_intercept):
 def test_the_working_set_grows_and_a_start_is_used():
     program = make_program("squared_error", n=200, d=4, n_gates=80, fraction=0.01)
     cold_solve = growing_newton.solve(program, tol=1e-6, max_iter=2000)
-    assert len(cold_solve.blocks) > growing_newton.FIRST  # more than it began with
+    assert len(cold_solve.blocks) > working_set.FIRST  # more than it began with
     again = growing_newton.solve(program, tol=1e-6, max_iter=2000, start=cold_solve)
     assert again.n_iter < 0.5 * cold_solve.n_iter
     assert again.objective == pytest.approx(cold_solve.objective, rel=2e-6)

@@ -16,8 +16,8 @@ def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution 
     Without cones, and where few blocks already have more variables than there are samples, the interior point's systems are small and it is
     the faster one; where the loss has kinks it is the more accurate one.
     """
-    narrow = growing_newton.FIRST * program.X.shape[1] <= len(program.X)
-    if program.constrained and program.loss.smooth and narrow and program.n_blocks > growing_newton.FIRST:
+    narrow = working_set.FIRST * program.X.shape[1] <= len(program.X)
+    if program.constrained and program.loss.smooth and narrow and program.n_blocks > working_set.FIRST:
         # where it breaks down the interior point, whose matrices are lifted and steps shorter, takes over
         with suppress(np.linalg.LinAlgError):
             solution = growing_newton.solve(program, tol=tol, max_iter=max_iter, start=start)

@@ -33,7 +33,8 @@ class ConeFaces:
     def __init__(self, X: Array, masks: Array) -> None:
         self.lengths = np.linalg.norm(X, axis=1)
         self.rows = np.flatnonzero(self.lengths > 0.0)
-        self.A = X[self.rows] / self.lengths[self.rows, None]
+        self.points = X[self.rows]
+        self.A = self.points / self.lengths[self.rows, None]
         self.signs = 2.0 * masks[:, self.rows] - 1.0
         B, d = len(masks), X.shape[1]
         self._index = np.zeros((B, d), dtype=np.intp)  # slots of active rows
@@ -109,6 +110,11 @@ class ConeFaces:
         rows = self.rows[self._index[cones[which], slot]]
         rho[which, rows] = self._rho[cones[which], slot] / self.lengths[rows]
         return rho
+
+    def moved(self, V: Array, cones: Index, n: int) -> tuple[Array, Array]:
+        """``v + X'(2D - I) rho``, the last projections, with their :meth:`multipliers`; their lengths bound prices, settled or not."""
+        rho = self.multipliers(cones, n)
+        return V + (self.signs[cones] * rho[:, self.rows]) @ self.points, rho
 
     def remembered(self) -> tuple[Index, NDArray[np.bool_], Array]:
         """A copy of the active sets and their multipliers, for :meth:`restore`."""

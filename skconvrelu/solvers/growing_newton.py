@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,19 +17,15 @@ from numpy.typing import NDArray
 from skconvrelu.program import ConvexProgram, Index, Solution, evaluate
 from skconvrelu.solvers.cone_faces import ConeFaces
 from skconvrelu.solvers.proximal_newton import ProximalNewton
+from skconvrelu.solvers.working_set import FIRST, LOOSEST, dearest_outside
 
 Array = NDArray[np.float64]
 
 logger = logging.getLogger(__name__)
 
-#: blocks of the first working set, and relative gap of the first round: rough prices already tell which blocks matter
-FIRST, _LOOSEST = 24, 0.1
-#: size of the outputs of the unit that the first round starts from where the loss has no curvature, in units of its kinks' distances
-_SEED = 1e-3
-
 
 def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution | None = None) -> Solution:
-    """Solve to a relative duality gap of ``tol``, as far as the proximal method goes; the solution carries its honest gap.
+    """Solve a ReLU program with a smooth loss to a relative duality gap of ``tol``, as far as the method goes; the gap is honest.
 
     Raises
     ------
@@ -40,17 +37,17 @@ def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution 
     priced = pricing(program.zero_dual() if start is None else start.dual)
     working = np.sort(np.argsort(-priced.prices, kind="stable")[:FIRST])
     if start is None or not len(start.blocks):
-        begin = _seed(program, int(priced.prices.argmax()), priced)
+        begin = _seed(program, priced)
     else:
         working = np.union1d(working, start.blocks)
         begin = start
-    round_tol, n_iter = max(_LOOSEST, tol), 0
+    round_tol, n_iter = max(LOOSEST, tol), 0
     newton = _on(program, working, begin)
     while True:
         local = newton.run(tol=0.5 * round_tol, max_iter=max_iter - n_iter)
         candidate = replace(local, blocks=working[local.blocks], n_iter=n_iter + local.n_iter)
         priced = pricing(local.dual)
-        entering = _violators(priced.prices, working, program.beta * (1.0 + max(0.1 * round_tol, rtol)))
+        entering = dearest_outside(priced.prices, working, program.beta * (1.0 + max(0.1 * round_tol, rtol)))
         logger.debug(
             "working set of %d of %d blocks, %d enter, tolerance %.1e, %d Newton steps so far",
             len(working), program.n_blocks, len(entering), round_tol, candidate.n_iter,
@@ -67,11 +64,13 @@ def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution 
         newton = _on(program, working, Solution.unverified(program, candidate.blocks, candidate.coef))
 
 
-class _Priced:
-    """Prices of all blocks at one dual point, with multipliers of those whose gradients are longer than beta."""
+class _Priced(NamedTuple):
+    """Prices (B,) at one dual point; the blocks whose gradients are longer than beta, with their multipliers and projections."""
 
-    def __init__(self, prices: Array, blocks: Index, multipliers: Array, projections: Array) -> None:
-        self.prices, self.blocks, self.multipliers, self.projections = prices, blocks, multipliers, projections
+    prices: Array
+    blocks: Index
+    multipliers: Array
+    projections: Array
 
 
 class _Pricing:
@@ -87,39 +86,26 @@ class _Pricing:
         V = program.gradients(dual, self.every)
         prices = np.sqrt(np.einsum("bi,bi->b", V, V))
         long = np.flatnonzero(prices > program.beta)
-        projections = self.faces.project(V[long], long)
-        rho = self.faces.multipliers(long, len(program.X))
-        moved = V[long] + ((2.0 * program.masks(long) - 1.0) * rho) @ program.X
+        self.faces.project(V[long], long)
+        moved, rho = self.faces.moved(V[long], long, len(program.X))
         prices[long] = np.sqrt(np.einsum("bi,bi->b", moved, moved))
-        return _Priced(prices, long, rho, projections)
+        return _Priced(prices, long, rho, moved)
 
 
 def _on(program: ConvexProgram, working: Index, start: Solution) -> ProximalNewton:
     return ProximalNewton(program.restrict(working), replace(start, blocks=np.searchsorted(working, start.blocks)))
 
 
-def _seed(program: ConvexProgram, dearest: int, priced: _Priced) -> Solution:
+def _seed(program: ConvexProgram, priced: _Priced) -> Solution:
     """A unit along the projection of the dearest block, half as long as the loss's curvature at the constant suggests."""
-    block = np.array([dearest])
+    dearest = np.array([priced.prices.argmax()])
     where = np.flatnonzero(priced.blocks == dearest)
-    direction = priced.projections[where[0]] if len(where) else program.gradients(program.zero_dual(), block)[0]
+    direction = priced.projections[where[0]] if len(where) else program.gradients(program.zero_dual(), dearest)[0]
     price = float(np.linalg.norm(direction))
     unit = direction / price if price > 0.0 else direction
-    activation = program.outputs(block, unit[None])
-    if program.loss.smooth:
-        zero = np.zeros_like(program.Y)
-        root = program.loss.curvature_root(zero + program.best_intercept(zero), program.Y)
-        bend = float(program.weights @ np.square(np.einsum("nkl,nk->nl", root, activation)).sum(axis=1))
-        length = 0.5 * max(price - program.beta, 0.0) / bend if bend > 0.0 else 0.0
-    else:
-        spread = float(np.sqrt(program.weights @ np.square(activation).sum(axis=1)))
-        length = _SEED * program.typical_distance() / spread if spread > 0.0 else 0.0
-    return Solution.unverified(program, block, (length or 1e-12) * unit[None])
-
-
-def _violators(prices: Array, working: Index, level: float) -> Index:
-    """Blocks outside the working set with the largest prices above ``level``; at most as many as it holds."""
-    outside = prices.copy()
-    outside[working] = 0.0
-    order = np.argsort(-outside, kind="stable")[: len(working)]
-    return order[outside[order] > level]
+    zero = np.zeros_like(program.Y)
+    root = program.loss.curvature_root(zero + program.best_intercept(zero), program.Y)
+    bend = np.einsum("nkl,nk->nl", root, program.outputs(dearest, unit[None]))
+    bend = float(program.weights @ np.square(bend).sum(axis=1))
+    length = 0.5 * max(price - program.beta, 0.0) / bend if bend > 0.0 else 0.0
+    return Solution.unverified(program, dearest, (length or 1e-12) * unit[None])

@@ -242,10 +242,8 @@ class ProximalNewton:
             memory = self.faces.remembered()
             self.faces.restore(memory, 1.0 / self.sigma)
             self.faces.project(V[dear], dear)
-            rho = self.faces.multipliers(dear, len(program.X))
+            moved, rho = self.faces.moved(V[dear], dear, len(program.X))
             self.faces.restore(memory)
-            signs = 2.0 * self.fits.masks[dear] - 1.0
-            moved = V[dear] + (signs * rho) @ program.X
             prices[dear] = np.sqrt(np.einsum("bi,bi->b", moved, moved))
         worst = prices.max(initial=0.0)
         bound = program.dual_value(dual * min(1.0, program.beta / worst) if worst > 0.0 else dual)

@@ -10,18 +10,20 @@ import logging
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skconvrelu.program import Candidate, ConvexProgram, Index, Solution, evaluate, price_bounds
 from skconvrelu.solvers.interior_point import InteriorPoint
 from skconvrelu.solvers.newton_system import iteration_flops
 
+Array = NDArray[np.float64]
+
 logger = logging.getLogger(__name__)
 
 #: floating-point operations of one iteration below which one direct solve is cheaper than rounds
 _DIRECT = 1e9
-_FIRST = 24
-#: relative gap of the first round: rough prices already tell which blocks matter
-_LOOSEST = 0.1
+#: blocks of the first working set, and relative gap of the first round: rough prices already tell which blocks matter
+FIRST, LOOSEST = 24, 0.1
 
 
 def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution | None = None) -> Solution:
@@ -30,12 +32,12 @@ def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution 
     Never raises for slow convergence: the solution carries its honest gap.
     """
     rtol = min(1e-9, 0.01 * tol)
-    if program.n_blocks <= _FIRST or iteration_flops(program.X.shape, program.block_directions.shape) <= _DIRECT:
+    if program.n_blocks <= FIRST or iteration_flops(program.X.shape, program.block_directions.shape) <= _DIRECT:
         return solve_all(program, tol=tol, max_iter=max_iter, start=start)
 
     working = _first_blocks(program, start)
     inner = InteriorPoint(program.restrict(working))
-    round_tol, n_iter = max(_LOOSEST, tol), 0
+    round_tol, n_iter = max(LOOSEST, tol), 0
     while True:
         local = inner.run(tol=0.5 * round_tol, max_iter=max_iter - n_iter)
         n_iter += local.n_iter
@@ -73,14 +75,19 @@ def solve_all(
 def _first_blocks(program: ConvexProgram, start: Solution | None) -> Index:
     dual = program.zero_dual() if start is None else start.dual
     upper = program.prices(dual, rtol=1e-2)[0]
-    size = _FIRST if start is None else max(_FIRST, 2 * len(start.blocks))
+    size = FIRST if start is None else max(FIRST, 2 * len(start.blocks))
     first = np.argsort(-upper, kind="stable")[:size]
     return np.union1d(first, start.blocks) if start is not None else np.sort(first)
 
 
 def _violators(program: ConvexProgram, candidate: Candidate, working: Index, slack: float) -> Index:
     """Blocks outside the working set with the largest prices above ``beta (1 + slack)``; at most as many as it holds."""
-    bounds = price_bounds(program, candidate, rtol=slack)
-    bounds[working] = 0.0
-    order = np.argsort(-bounds, kind="stable")[: len(working)]
-    return order[bounds[order] > program.beta * (1.0 + slack)]
+    return dearest_outside(price_bounds(program, candidate, rtol=slack), working, program.beta * (1.0 + slack))
+
+
+def dearest_outside(prices: Array, working: Index, level: float) -> Index:
+    """Blocks outside the working set with the largest prices above ``level``; at most as many as it holds."""
+    outside = prices.copy()
+    outside[working] = 0.0
+    order = np.argsort(-outside, kind="stable")[: len(working)]
+    return order[outside[order] > level]
