@@ -11,9 +11,9 @@ from sklearn.utils import check_array
 Array = NDArray[np.float64]
 
 
-def check_matrix(X: Any, name: str = "X") -> Array:
+def check_matrix(X: Any) -> Array:
     """A finite dense float64 matrix with at least one row and column."""
-    return np.asarray(check_array(X, dtype=np.float64, input_name=name), dtype=np.float64)
+    return np.asarray(check_array(X, dtype=np.float64, input_name="X"), dtype=np.float64)
 
 
 def check_labels(y: Any, n: int) -> Array:

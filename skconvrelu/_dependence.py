@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu.row_space import null_space
+
 Array = NDArray[np.float64]
 
 #: singular values below this fraction of the largest, after columns are given unit length, count as zero
@@ -33,7 +35,7 @@ def independent_scales(A: Array, cost: Array) -> list[Array]:
     alpha = np.where(sizes > 0.0, 1.0, 0.0)  # columns that contribute nothing go at once
     steps = [np.ones(m)] if (sizes > 0.0).all() else [np.ones(m), alpha.copy()]
     live = np.flatnonzero(sizes > 0.0)
-    null = _null_space(A[:, live] / sizes[live]) / sizes[live][:, None]
+    null = null_space(A[:, live] / sizes[live], _DEPENDENT) / sizes[live][:, None]
     while null.shape[1]:
         direction = null[:, -1] * (-1.0 if cost[live] @ null[:, -1] > 0.0 else 1.0)
         if not (direction < 0.0).any():  # of no cost at all, so the other way is as good
@@ -46,13 +48,6 @@ def independent_scales(A: Array, cost: Array) -> list[Array]:
         null = np.delete(_without(null, gone), gone, axis=0)
         live = np.delete(live, gone)
     return steps
-
-
-def _null_space(A: Array) -> Array:
-    """Orthonormal basis (m, k) of the null space."""
-    _, s, Vt = np.linalg.svd(A, full_matrices=True)
-    rank = int((s > _DEPENDENT * s.max(initial=0.0)).sum())
-    return np.ascontiguousarray(Vt[rank:].T)
 
 
 def _without(null: Array, row: int) -> Array:

@@ -18,7 +18,7 @@ from skconvrelu._rows import Rows, merge_rows
 from skconvrelu.certificate import Certificate
 from skconvrelu.losses import HardMargin, Loss
 from skconvrelu.program import ConvexProgram, Solution
-from skconvrelu.row_space import has_full_column_rank, row_space_basis
+from skconvrelu.row_space import RowSpace
 from skconvrelu.search.bounds import searched_bound
 from skconvrelu.search.entering import newcomers
 from skconvrelu.search.outputs import refine_outputs
@@ -43,7 +43,7 @@ class Problem:
 
     rows: Rows
     biased: Array
-    basis: Array | None
+    space: RowSpace
     loss: Loss
     fit_intercept: bool
 
@@ -52,22 +52,20 @@ class Problem:
         """Merge identical samples and append the constant column."""
         rows = merge_rows(X, Y, sample_weight)
         biased = np.hstack([rows.X, np.ones((len(rows.X), 1))]) if fit_intercept else rows.X
-        basis = None if has_full_column_rank(biased) else row_space_basis(biased)
-        return cls(rows, biased, basis, loss, fit_intercept)
+        return cls(rows, biased, RowSpace.of(biased), loss, fit_intercept)
 
     def inward(self, coef: Array) -> Array:
         """Vectors (m, d) in the coordinates of the program."""
-        return coef if self.basis is None else coef @ self.basis
+        return self.space.inward(coef)
 
     def outward(self, coef: Array) -> Array:
         """Vectors of the program in the coordinates of the data."""
-        return coef if self.basis is None else coef @ self.basis.T
+        return self.space.outward(coef)
 
     def program(self, patterns: NDArray[np.bool_], beta: float, *, constrained: bool) -> ConvexProgram:
         """The convex program over patterns (P, n)."""
-        X = self.biased if self.basis is None else np.ascontiguousarray(self.biased @ self.basis)
         return ConvexProgram.over_patterns(
-            X, self.rows.Y, self.rows.weights, patterns, self.loss, beta,
+            self.space.inward(self.biased), self.rows.Y, self.rows.weights, patterns, self.loss, beta,
             constrained=constrained, fit_intercept=self.fit_intercept,
         )  # fmt: skip
 

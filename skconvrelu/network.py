@@ -253,19 +253,20 @@ class TwoLayerReLU:
             If the units are gated.
         """
         self._only_relu("merge")
-        coef, directions = self.blocks()
-        groups = self.groups(X)
-        total = np.zeros((groups.max(initial=-1) + 1, coef.shape[1]))
-        np.add.at(total, groups, coef)
+        _, directions, groups, total = self.grouped(X)
         first = np.unique(groups, return_index=True)[1]
         return TwoLayerReLU.from_convex(total, directions[first], self.output_biases, biases=True)
 
-    def groups(self, X: Any) -> NDArray[np.intp]:
-        """Numbers (m,), by first appearance, that units of one pattern on X and one output direction share; units of :meth:`blocks`."""
+    def grouped(self, X: Any) -> tuple[Array, Array, NDArray[np.intp], Array]:
+        """:meth:`blocks`; numbers (m,), by first appearance, that units of one pattern on X and one direction share; and their sums."""
+        coef, directions = self.blocks()
         on = np.packbits(self._kept().patterns(X).T, axis=1)
-        keys = np.hstack([on, (np.round(self.blocks()[1], 12) + 0.0).view(np.uint8)])
+        keys = np.hstack([on, (np.round(directions, 12) + 0.0).view(np.uint8)])
         _, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-        return np.argsort(np.argsort(first))[inverse.ravel()]
+        groups = np.argsort(np.argsort(first))[inverse.ravel()]
+        total = np.zeros((len(first), coef.shape[1]))
+        np.add.at(total, groups, coef)
+        return coef, directions, groups, total
 
     def minimal(self, X: Any) -> TwoLayerReLU:
         """Balanced, merged, and pruned along linear dependences between the units' outputs on X (Wang, Lacotte & Pilanci 2022).
@@ -298,12 +299,17 @@ class TwoLayerReLU:
         (True, True)
         """
         merged = self.merge(X)
-        coef, directions = merged.blocks()
-        scales = independent_scales(merged.contributions(X), np.linalg.norm(coef, axis=1))[-1]
-        keep = scales > 0.0
-        return TwoLayerReLU.from_convex(
-            coef[keep] * scales[keep, None], directions[keep], self.output_biases, biases=True
-        )
+        return merged.weighed(merged.pruning_scales(X)[-1])
+
+    def pruning_scales(self, X: Any) -> list[Array]:
+        """Scales (m,) of the units' contributions, step by step from all ones to linearly independent ones, at the same outputs on X."""
+        cost = np.linalg.norm(self.vectors(), axis=0) * np.linalg.norm(self.output_weights, axis=1)
+        return independent_scales(self.contributions(X), cost)
+
+    def weighed(self, scales: Array) -> TwoLayerReLU:
+        """Contributions of the units times nonnegative ``scales`` (m,), both layers sharing them; those at zero are left out."""
+        root = np.sqrt(scales)
+        return self.rescaled(root, root)._kept()
 
     def contributions(self, X: Any) -> Array:
         """What each unit adds to the outputs, one raveled column (n_samples * K,) a unit."""

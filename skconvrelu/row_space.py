@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +24,32 @@ def has_full_column_rank(X: Array) -> bool:
         return False
     eigenvalues = np.linalg.eigvalsh(X.T @ X)
     return bool(eigenvalues[0] > 1e-10 * eigenvalues[-1])
+
+
+def null_space(A: Array, rtol: float) -> Array:
+    """Orthonormal basis (d, k) of ``{u : A u = 0}``; singular values up to ``rtol`` times the largest count as zero."""
+    _, s, Vt = np.linalg.svd(A, full_matrices=True)
+    rank = int((s > rtol * s.max(initial=0.0)).sum())
+    return np.ascontiguousarray(Vt[rank:].T)
+
+
+@dataclass(frozen=True)
+class RowSpace:
+    """Coordinates in which X has full column rank; ``basis`` None where it has that already."""
+
+    basis: Array | None
+
+    @classmethod
+    def of(cls, X: Array) -> RowSpace:
+        return cls(None if has_full_column_rank(X) else row_space_basis(X))
+
+    def inward(self, coef: Array) -> Array:
+        """Vectors (m, d), or the rows of X, in these coordinates."""
+        return coef if self.basis is None else np.ascontiguousarray(coef @ self.basis)
+
+    def outward(self, coef: Array) -> Array:
+        """Vectors of these coordinates in those of the data."""
+        return coef if self.basis is None else coef @ self.basis.T
 
 
 def row_space_coordinates(X: Array) -> tuple[Array, Array]:

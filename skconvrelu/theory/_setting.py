@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import _check_sample_weight
 
 from skconvrelu._checks import check_matrix
+from skconvrelu._sklearn import check_sample_weight
 from skconvrelu.losses import Loss, coded_targets
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.program import ConvexProgram
-from skconvrelu.row_space import has_full_column_rank, row_space_basis
+from skconvrelu.row_space import RowSpace
 from skconvrelu.search.units import Units
 
 Array = NDArray[np.float64]
@@ -30,8 +30,8 @@ class Setting:
     features : ndarray of shape (n, n_features)
     X : ndarray of shape (n, d)
         With the constant column where there are biases, in coordinates of the row space where it lacks full rank.
-    basis : ndarray or None
-        That space.
+    space : RowSpace
+        Those coordinates.
     Y : ndarray of shape (n, K)
     weights : ndarray of shape (n,)
         Summing to one.
@@ -42,7 +42,7 @@ class Setting:
 
     features: Array
     X: Array
-    basis: Array | None
+    space: RowSpace
     Y: Array
     weights: Array
     loss: Loss
@@ -57,15 +57,14 @@ class Setting:
         kind, Y = coded_targets(loss, y, **params)
         if len(Y) != len(features):
             raise ValueError(f"y has {len(Y)} samples, X has {len(features)}.")
-        weights = np.asarray(_check_sample_weight(sample_weight, features, dtype=np.float64), dtype=np.float64)
+        weights = np.asarray(check_sample_weight(sample_weight, features, dtype=np.float64), dtype=np.float64)
         if not (weights > 0.0).all():
             raise ValueError("sample_weight must be positive here; leave out samples of weight zero.")
         if not isinstance(beta, Real) or not 0.0 < float(beta) < np.inf:
             raise ValueError(f"beta must be a positive finite number, got {beta!r}.")
         biased = np.hstack([features, np.ones((len(features), 1))]) if fit_intercept else features
-        basis = None if has_full_column_rank(biased) else row_space_basis(biased)
-        inside = biased if basis is None else biased @ basis
-        return cls(features, inside, basis, Y, weights / weights.sum(), kind, float(beta), fit_intercept)
+        space = RowSpace.of(biased)
+        return cls(features, space.inward(biased), space, Y, weights / weights.sum(), kind, float(beta), fit_intercept)
 
     def program(self, patterns: Mask) -> ConvexProgram:
         """The convex program over patterns (P, n)."""
@@ -89,11 +88,11 @@ class Setting:
         """The units that contribute, in the coordinates of ``X``."""
         coef, directions = network.blocks()
         coef = coef if self.fit_intercept else coef[:, :-1]
-        return Units(coef if self.basis is None else coef @ self.basis, directions)
+        return Units(self.space.inward(coef), directions)
 
     def network(self, units: Units, intercept: Array) -> TwoLayerReLU:
         """Back to a network on the features."""
-        coef = units.coef if self.basis is None else units.coef @ self.basis.T
+        coef = self.space.outward(units.coef)
         return TwoLayerReLU.from_convex(coef, units.directions, intercept, biases=self.fit_intercept)
 
     def objective(self, network: TwoLayerReLU) -> float:

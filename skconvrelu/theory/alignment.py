@@ -10,6 +10,7 @@ from scipy.optimize import lsq_linear
 
 from skconvrelu._checks import check_labels, check_matrix
 from skconvrelu.network import TwoLayerReLU
+from skconvrelu.theory._kinks import hidden_and_kinks
 from skconvrelu.theory._setting import check_margin_network
 
 Array = NDArray[np.float64]
@@ -57,11 +58,11 @@ def alignment(network: TwoLayerReLU, X: Any, y: Any, *, kink_tol: float = 1e-9) 
     codes = check_labels(y, len(X))
     check_margin_network(network, X)
     W = network.hidden_weights
-    values, sizes = X @ W, np.outer(np.linalg.norm(X, axis=1), np.linalg.norm(W, axis=0))
+    values, at_kink = hidden_and_kinks(X, W, kink_tol)
     cosines = np.zeros(W.shape[1])
     for k in np.flatnonzero(W.any(axis=0)):
         signed = np.sign(network.output_weights[k, 0]) * codes[:, None] * X
-        kinks = np.abs(values[:, k]) <= kink_tol * sizes[:, k]
+        kinks = at_kink[:, k]
         pull = signed[(values[:, k] > 0.0) & ~kinks].sum(axis=0)
         direction = W[:, k] / np.linalg.norm(W[:, k])
         pulls = [pull]

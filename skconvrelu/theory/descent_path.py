@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu._dependence import independent_scales
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.theory._setting import Setting
 
@@ -106,9 +105,9 @@ def descent_path(
     steps = [("balance", part) for part in _balancing(network, n_steps)]
     steps += [("merge", part) for part in _merging(network.balance(), setting.features, n_steps)]
     merged = network.merge(setting.features)
-    pruned = _pruning(merged, setting.features)
+    pruned = [merged.weighed(scales) for scales in merged.pruning_scales(setting.features)]
     steps += [("prune", part) for part in pruned]
-    steps += [("cross", part) for part in _crossing((pruned or [merged])[-1], optimum.balance(), n_steps)]
+    steps += [("cross", part) for part in _crossing(pruned[-1], optimum.balance(), n_steps)]
     networks = [part for _, part in steps]
     return DescentPath(
         networks, np.array([setting.objective(part) for part in networks]), [stage for stage, _ in steps]
@@ -130,10 +129,7 @@ def _balancing(network: TwoLayerReLU, n_steps: int) -> list[TwoLayerReLU]:
 
 def _merging(network: TwoLayerReLU, X: Array, n_steps: int) -> list[TwoLayerReLU]:
     """Move each unit of a group to its share of the group's sum: inside one cone, where outputs are linear."""
-    coef, directions = network.blocks()
-    groups = network.groups(X)
-    total = np.zeros((groups.max(initial=-1) + 1, coef.shape[1]))
-    np.add.at(total, groups, coef)
+    coef, directions, groups, total = network.grouped(X)
     norms = np.linalg.norm(coef, axis=1)
     share = norms / np.bincount(groups, weights=norms)[groups] if len(groups) else norms
     target = share[:, None] * total[groups]
@@ -143,25 +139,16 @@ def _merging(network: TwoLayerReLU, X: Array, n_steps: int) -> list[TwoLayerReLU
     ]
 
 
-def _pruning(network: TwoLayerReLU, X: Array) -> list[TwoLayerReLU]:
-    coef, directions = network.blocks()
-    steps = independent_scales(network.contributions(X), np.linalg.norm(coef, axis=1))
-    return [_scaled(coef, directions, alpha, network.output_biases) for alpha in steps]
-
-
-def _scaled(coef: Array, directions: Array, alpha: Array, biases: Array) -> TwoLayerReLU:
-    keep = alpha > 0.0
-    return TwoLayerReLU.from_convex(coef[keep] * alpha[keep, None], directions[keep], biases, biases=True)
-
-
 def _crossing(network: TwoLayerReLU, optimum: TwoLayerReLU, n_steps: int) -> list[TwoLayerReLU]:
+    """The units of the one shrink while those of the other grow, output biases with them."""
     (coef, directions), (coef2, directions2) = network.blocks(), optimum.blocks()
-    both = np.vstack([coef, coef2]), np.vstack([directions, directions2])
+    both = TwoLayerReLU.from_convex(
+        np.vstack([coef, coef2]), np.vstack([directions, directions2]), network.output_biases, biases=True
+    )
     return [
-        _scaled(
-            *both,
-            np.r_[np.full(len(coef), 1.0 - t), np.full(len(coef2), t)],
-            (1.0 - t) * network.output_biases + t * optimum.output_biases,
+        replace(
+            both.weighed(np.repeat([1.0 - t, t], [len(coef), len(coef2)])),
+            output_biases=(1.0 - t) * network.output_biases + t * optimum.output_biases,
         )
         for t in np.linspace(0.0, 1.0, n_steps + 1)
     ]

@@ -13,6 +13,7 @@ from scipy.optimize import linprog
 from skconvrelu._checks import check_labels, check_matrix
 from skconvrelu._classifier import ConvexReLUClassifier
 from skconvrelu.network import TwoLayerReLU
+from skconvrelu.theory._kinks import hidden_and_kinks
 from skconvrelu.theory._setting import check_margin_network
 from skconvrelu.theory.rectified_ellipsoid import support_function
 
@@ -229,10 +230,8 @@ def _multipliers(W: Array, w: Array, X: Array, codes: Array, kink_tol: float) ->
     Variables of the linear program: mu_i >= 0, the part of it that counts at each kink (0 <= nu <= mu_i), and the violation.
     """
     n, d = X.shape
-    values = X @ W
-    sizes = np.outer(np.linalg.norm(X, axis=1), np.linalg.norm(W, axis=0))
-    kinks = np.argwhere(np.abs(values) <= kink_tol * sizes)
-    on = (values > kink_tol * sizes).astype(np.float64)
+    values, at_kink = hidden_and_kinks(X, W, kink_tol)
+    kinks, on = np.argwhere(at_kink), ((values > 0.0) & ~at_kink).astype(np.float64)
     n_kinks, size = len(kinks), max(np.abs(W).max(initial=0.0), np.abs(w).max(initial=0.0))
     rows: list[Array] = []
     targets: list[Array] = []

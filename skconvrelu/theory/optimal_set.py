@@ -106,8 +106,7 @@ class OptimalSet:
         alpha = self.alpha if alpha is None else np.asarray(alpha, dtype=np.float64)
         keep = alpha > 0.0
         units = Units(self.units[keep] * alpha[keep, None], self.directions[keep])
-        inside = units.coef if self._setting.basis is None else units.coef @ self._setting.basis
-        hidden = Units(inside, units.directions).outputs(self._setting.X)
+        hidden = Units(self._setting.space.inward(units.coef), units.directions).outputs(self._setting.X)
         intercept = (self.fit - hidden).mean(axis=0) if self._setting.fit_intercept else np.zeros(self.fit.shape[1])
         return TwoLayerReLU.from_convex(units.coef, units.directions, intercept, biases=self._setting.fit_intercept)
 
@@ -194,7 +193,6 @@ def optimal_set(
     program = setting.program(_patterns(setting, arrangements))
     solution = solve_program(program, solver="scipy", tol=tol, max_iter=1000)
     units = _rays(program, solution.dual, active_tol)
-    outward = units.coef if setting.basis is None else units.coef @ setting.basis.T
     fit = program.outputs(solution.blocks, solution.coef) + solution.intercept
     equations = _equations(setting, units, fit)
     alpha = nonnegative_least_squares(*equations)
@@ -204,7 +202,7 @@ def optimal_set(
     singular = np.linalg.svd(free, compute_uv=False) if free.size else np.zeros(0)
     rank = (singular > _DEPENDENT * singular.max(initial=0.0)).sum()
     return OptimalSet(
-        units=outward,
+        units=setting.space.outward(units.coef),
         directions=units.directions,
         fit=hidden + program.best_intercept(hidden),
         dual_coef=solution.dual,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from skconvrelu._checks import check_matrix
+from skconvrelu.row_space import null_space
 from skconvrelu.search.branch_and_bound import exact_price
 from skconvrelu.search.pricing import SETTLE, climb, price
 from skconvrelu.theory._nonnegative import nonnegative_least_squares, project_on_cone
@@ -164,7 +165,7 @@ class RectifiedEllipsoid:
         size = np.linalg.norm(z)
         if on.any() and np.linalg.norm(fixed @ start - z[on]) > 1e-9 * size:
             return None
-        free = _null_space(fixed, self.X.shape[1])  # what may be added without changing the active samples
+        free = null_space(fixed, 1e-12)  # what may be added without changing the active samples
         if not len(rest):
             return start
         # shortest start + free w with rest (start + free w) <= 0: the dual is a nonnegative least-squares problem (Lawson & Hanson)
@@ -199,14 +200,6 @@ class RectifiedEllipsoid:
         if z.shape != (len(self.X),):
             raise ValueError(f"a point of this space has {len(self.X)} coordinates, one a sample; got shape {z.shape}.")
         return z
-
-
-def _null_space(A: Array, d: int) -> Array:
-    if not len(A):
-        return np.eye(d)
-    _, s, Vt = np.linalg.svd(A, full_matrices=True)
-    rank = int((s > 1e-12 * s.max(initial=0.0)).sum())
-    return np.ascontiguousarray(Vt[rank:].T)
 
 
 def _least_distance(G: Array, h: Array) -> Array | None:

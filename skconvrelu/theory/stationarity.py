@@ -14,6 +14,7 @@ from skconvrelu.network import TwoLayerReLU
 from skconvrelu.search.blocks import own_program
 from skconvrelu.search.units import units_of
 from skconvrelu.solvers import solve_program
+from skconvrelu.theory._kinks import hidden_and_kinks
 from skconvrelu.theory._setting import Setting
 
 Array = NDArray[np.float64]
@@ -122,15 +123,12 @@ def clarke_stationarity(
         features = np.hstack([features, np.ones((len(features), 1))])
     vectors = network.vectors() if fit_intercept else network.hidden_weights
     dual = -setting.weights[:, None] * setting.loss.gradient(network.outputs(setting.features), setting.Y)
-    values = features @ vectors
-    sizes = np.outer(np.linalg.norm(features, axis=1), np.linalg.norm(vectors, axis=0))
+    values, kinks = hidden_and_kinks(features, vectors, kink_tol)
     gates = (values > 0.0).astype(np.float64)
     pulls = dual @ network.output_weights.T  # of each sample on each unit's hidden value
     inner = np.empty(network.n_hidden)
     for k in range(network.n_hidden):
-        on = np.flatnonzero(
-            (np.abs(values[:, k]) <= kink_tol * sizes[:, k]) & (pulls[:, k] != 0.0) & features.any(axis=1)
-        )
+        on = np.flatnonzero(kinks[:, k] & (pulls[:, k] != 0.0) & features.any(axis=1))
         off = np.delete(np.arange(len(features)), on)
         rest = beta * vectors[:, k] - (gates[off, k] * pulls[off, k]) @ features[off]
         if len(on):
