@@ -19,7 +19,7 @@ from skconvrelu.certificate import Certificate
 from skconvrelu.losses import HardMargin, Loss
 from skconvrelu.program import ConvexProgram, Solution
 from skconvrelu.row_space import RowSpace
-from skconvrelu.search.bounds import searched_bound
+from skconvrelu.search.bounds import price_rounding, searched_bound
 from skconvrelu.search.entering import newcomers
 from skconvrelu.search.outputs import refine_outputs
 from skconvrelu.search.pricing import searched_max_price
@@ -118,12 +118,15 @@ def _over_given(
         program, solver=options.solver, tol=options.tol, max_iter=options.max_iter,
         start=start, n_jobs=options.n_jobs,
     )  # fmt: skip
-    bound = min(solution.dual_objective, solution.objective)
+    proven = None
+    if enumerated and program.constrained:
+        largest = program.beta + price_rounding(program.X, solution.dual)
+        proven = min(searched_bound(program, solution.dual, largest), solution.objective)
     certificate = Certificate(
         objective=solution.objective,
-        lower_bound_solved=bound,
+        lower_bound_solved=min(solution.dual_objective, solution.objective),
         lower_bound_searched=None,
-        lower_bound_proven=bound if enumerated and program.constrained else None,
+        lower_bound_proven=proven,
         n_arrangements=gates.shape[1],
         n_units=len(solution.blocks),
     )

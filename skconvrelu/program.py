@@ -238,7 +238,11 @@ class ConvexProgram:
         ):  # a free intercept makes the bound -inf unless the dual point sums to zero
             return -np.inf
         A = self.loss.project_dual(-dual / self.weights[:, None], self.Y)
-        return -float(self.weights @ self.loss.conjugate(A, self.Y))
+        return 0.0 - float(self.weights @ self.loss.conjugate(A, self.Y))
+
+    def least_loss(self) -> float:
+        """The least loss that any outputs have: the bound of the dual point zero."""
+        return self.dual_value(np.zeros_like(self.Y))
 
     def gradients(self, dual: Array, blocks: Index) -> Array:
         """``X' D_j Lambda v_j`` of the blocks, (len(blocks), d)."""
@@ -321,7 +325,7 @@ class Solution:
     dual : ndarray of shape (n, K)
         A dual feasible point, scaled so that every block's price bound is at most beta.
     objective, dual_objective : float
-        Their values; the optimum over these arrangements lies between.
+        Their values, or the least loss of any outputs if that is a higher bound; the optimum over these arrangements lies between.
     scale : float
         Loss of the network that is zero everywhere: the unit in which rounding is measured.
     cone_violation : float
@@ -357,6 +361,18 @@ class Solution:
             solver="",
         )
 
+    def or_better(self, program: ConvexProgram, blocks: Index, coef: Array) -> Solution:
+        """With these vectors in place of its own if their objective is lower; the dual point and its bound stay."""
+        F = program.outputs(blocks, coef)
+        intercept = program.best_intercept(F)
+        objective = program.loss_value(F + intercept) + program.penalty(coef)
+        if not objective < self.objective:
+            return self
+        violation = program.cone_violation(blocks, coef)
+        return replace(
+            self, blocks=blocks, coef=coef, intercept=intercept, objective=objective, cone_violation=violation
+        )
+
     @property
     def gap(self) -> float:
         """Absolute duality gap, never below zero."""
@@ -388,7 +404,7 @@ def evaluate(program: ConvexProgram, candidate: Candidate, *, solver: str, rtol:
     bounds = price_bounds(program, candidate, rtol=rtol)
     worst = bounds.max(initial=0.0)
     dual = candidate.dual * min(1.0, program.beta / worst) if worst > 0.0 else candidate.dual
-    dual_objective = program.dual_value(dual)
+    dual_objective = max(program.dual_value(dual), program.least_loss())
     blocks, coef, intercept, objective = _drop_negligible(program, candidate, dual_objective)
     return Solution(
         blocks=blocks,

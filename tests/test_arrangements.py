@@ -233,3 +233,27 @@ def test_sampled_gates_go_into_an_estimator():
 def test_sampling_refuses(bad, message):
     with pytest.raises(ValueError, match=message):
         sample_arrangements(np.ones((5, 4)), **bad)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e4, 1e7])
+@pytest.mark.parametrize("columns", [1, 2])
+def test_a_common_offset_hides_no_pattern(offset, columns):
+    """Features far from zero squeeze the hyperplanes together; with a bias the patterns are those of the centred data."""
+    features = np.random.default_rng(0).integers(-3, 4, (12, columns)).astype(float)
+    centred, moved = (np.hstack([features + shift, np.ones((12, 1))]) for shift in (0.0, offset))
+    np.testing.assert_array_equal(enumerate_arrangements(moved), enumerate_arrangements(centred))
+    found, expected = (np.unique(patterns_of(X, exact_gates(X)), axis=0) for X in (moved, centred))
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(("angle", "patterns"), [(1e-3, 8), (1e-9, 8), (1e-12, 8), (1e-17, 6)])
+def test_nearly_equal_rows_are_two_hyperplanes(angle, patterns):
+    X = np.array([[1.0, 0.0], [1.0, angle], [0.0, 1.0], [1.0, 1.0]])
+    assert enumerate_arrangements(X, full_dimensional=True).shape[1] == patterns
+
+
+@pytest.mark.parametrize("enumerate_all", [exact_gates, enumerate_arrangements])
+def test_what_rounding_leaves_open_is_refused(enumerate_all):
+    X = np.array([[1.0, 0.0], [1.0, 1e-14], [0.0, 1.0], [1.0, 1.0]])
+    with pytest.raises(ValueError, match="Centre and scale the features"):
+        enumerate_all(X)

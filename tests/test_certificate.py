@@ -1,6 +1,7 @@
 """Certificates: what the three bounds prove, and how ``certify`` sharpens them."""
 
 import dataclasses
+import warnings
 
 import numpy as np
 import pytest
@@ -147,3 +148,18 @@ def test_gaps_are_relative_to_what_the_objective_is_above_the_least_loss():
     assert certificate.gap_proven is None
     assert dataclasses.replace(certificate, lower_bound_proven=3.5).gap_proven == 0.0
     assert certificate.shifted(10.0).gap_searched == 0.5
+
+
+@pytest.mark.parametrize("arrangements", ["exact", "gaussian"])
+def test_proofs_hold_for_features_far_from_zero(arrangements):
+    """The network of the centred data, its bias moved, is one of the moved data: no proven bound may lie above its objective."""
+    x, y = np.arange(8.0)[:, None], np.array([0.0, 1.0, 0.0, 1.5, 1.0, 0.0, 0.5, 2.0])
+    centred = ConvexReLURegressor(1e-9, arrangements="exact").fit(x, y)
+    coef = centred.convex_coef_ - [0.0, 1e4] * centred.convex_coef_[:, :1]
+    beta = 1e-6
+    reached = 0.5 * np.mean((centred.predict(x) - y) ** 2) + beta * np.linalg.norm(coef, axis=1).sum()
+    assert reached < 0.1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        moved = ConvexReLURegressor(beta, arrangements=arrangements, random_state=0).fit(x + 1e4, y)
+    assert moved.certificate_.lower_bound_proven <= reached

@@ -1,13 +1,14 @@
 """Every backend against an independent cvxpy formulation, and where problems get hard."""
 
 import dataclasses
+import warnings
 
 import numpy as np
 import pytest
 from problems import KINDS, make_program
 from sklearn.exceptions import ConvergenceWarning
 
-from skconvrelu import solvers
+from skconvrelu import ConvexReLURegressor, solvers
 from skconvrelu.losses import SquaredError
 from skconvrelu.program import Candidate, ConvexProgram, evaluate
 from skconvrelu.solvers import SolverError, SolverUnavailableError, clarabel, conic, solve_program, working_set
@@ -208,3 +209,28 @@ def test_missing_backend_names_the_remedy(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "clarabel", None)
     with pytest.raises(SolverUnavailableError, match=r"pip install skconvrelu\[clarabel\]"):
         solve_program(make_program("squared_error"), solver="clarabel", tol=1e-6, max_iter=100)
+
+
+@pytest.mark.parametrize("beta", [1e-6, 1e-9])
+@pytest.mark.parametrize("offset", [0.0, 2016.0, 1e6])
+def test_no_fit_is_worse_than_no_network(offset, beta):
+    """A feature far from zero beside its own spread, and next to no penalty: an honest gap, never an explosion."""
+    X = offset + np.arange(9.0)[:, None]
+    y = np.array([1.0, 2.0, 1.5, 3.0, 2.5, 4.0, 3.0, 2.0, 1.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = ConvexReLURegressor(beta, arrangements="exact").fit(X, y)
+    certificate = model.certificate_
+    assert certificate.objective <= 0.5 * y.var()
+    assert 0.0 <= certificate.lower_bound_proven <= certificate.objective
+    residuals = model.predict(X) - y
+    penalty = beta * np.linalg.norm(model.convex_coef_, axis=1).sum()
+    assert 0.5 * np.mean(residuals**2) + penalty == pytest.approx(model.objective_, rel=1e-4)
+
+
+def test_an_interpolating_fit_reaches_its_tolerance():
+    """With beta = 1e-9 a unit that paid for the loss would be a hundred million times too long to start from."""
+    y = np.array([0.0, 1.0, 0.0, 1.5, 1.0, 0.0, 0.5, 2.0])
+    model = ConvexReLURegressor(1e-9, arrangements="exact").fit(np.arange(8.0)[:, None], y)
+    assert model.dual_gap_ <= 1e-4 * model.objective_
+    assert model.objective_ < 1e-7

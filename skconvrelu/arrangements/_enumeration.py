@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,15 +10,21 @@ from numpy.typing import NDArray
 
 from skconvrelu._checks import check_matrix
 from skconvrelu.arrangements._counting import n_patterns_general_position
-from skconvrelu.row_space import row_space_coordinates
+from skconvrelu.arrangements._patterns import patterns_of
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 #: "exact" is refused above this many patterns (in general position; real data never have more)
 MAX_EXACT = 10_000
-#: cosine from which two unit normals count as one hyperplane, and size below which a unit normal counts as vanishing on a flat
-_PARALLEL, _INSIDE = 1.0 - 1e-14, 2e-7
+#: roundings that one entry of a unit row may carry from the start
+_ROUNDINGS = 8.0
+#: sweeps that bring rows and columns to one size: rounding is relative to single entries
+_SWEEPS = 4
+#: hyperplanes further apart than rounding, but not by this factor, can be told neither apart nor together
+_UNCLEAR = 30.0
+#: relative error of a normal from which a coincidence says nothing
+_BLURRED = 1e-5
 
 
 def exact_gates(X: Array, *, max_patterns: int = MAX_EXACT) -> Array:
@@ -30,45 +37,134 @@ def exact_gates(X: Array, *, max_patterns: int = MAX_EXACT) -> Array:
     Raises
     ------
     ValueError
-        If the count in general position exceeds ``max_patterns``.
+        If the count in general position exceeds ``max_patterns``, or rounding leaves open what the patterns are.
     """
-    values, basis = row_space_coordinates(X)
-    rows = _distinct_hyperplanes(values)
-    bound = n_patterns_general_position(len(rows), basis.shape[1])
+    data, outward = _Normals.of(X)
+    rows = data[data.distinct()]
+    bound = n_patterns_general_position(len(rows), rows.rank)
     if bound > max_patterns:
         raise ValueError(
             f"arrangements='exact' would enumerate up to {bound} patterns for {len(rows)} distinct hyperplanes of rank "
-            f"{basis.shape[1]}, more than {max_patterns}. Use arrangements='gaussian' or 'data', fewer samples or features."
+            f"{rows.rank}, more than {max_patterns}. Use arrangements='gaussian' or 'data', fewer samples or features."
         )
-    return basis @ _cells(rows, max_patterns).T
+    gates = outward @ _cells(rows, max_patterns).T
+    if len(np.unique(_keys(patterns_of(X, gates)))) < gates.shape[1]:
+        raise _unclear()
+    return gates
 
 
-def _distinct_hyperplanes(points: Array) -> Array:
-    """Unit normals of the nonzero rows, one for each line (x and -x cut the same hyperplane)."""
-    sizes = np.linalg.norm(points, axis=1)
-    unit = points[sizes > 1e-12 * sizes.max(initial=0.0)]
-    unit = unit / np.linalg.norm(unit, axis=1)[:, None] if len(unit) else unit
-    kept: list[int] = []
-    for i in range(len(unit)):
-        if not kept or np.abs(unit[kept] @ unit[i]).max() < _PARALLEL:
-            kept.append(i)
-    return unit[kept]
+@dataclass(frozen=True)
+class _Normals:
+    """Normals (m, k) of hyperplanes in coordinates of a flat, and bounds (m,) of the absolute errors that rounding left in them.
+
+    They start as unit vectors in coordinates that make X nearly orthonormal, where hyperplanes that a large common offset
+    had squeezed together stand apart; patterns depend neither on the sizes of rows nor on such a linear map.
+    """
+
+    rows: Array
+    error: Array
+
+    @classmethod
+    def of(cls, X: Array) -> tuple[_Normals, Array]:
+        """The rows of X, and the map (d, k) of vectors of these coordinates to gates."""
+        scaled, columns = X, np.ones(X.shape[1])
+        for _ in range(_SWEEPS):
+            scaled = scaled / _positive(np.abs(scaled).max(axis=1))[:, None]
+            sizes = _positive(np.abs(scaled).max(axis=0))
+            scaled, columns = scaled / sizes, columns * sizes
+        unit = scaled / _positive(np.linalg.norm(scaled, axis=1))[:, None]
+        _, s, Vt = np.linalg.svd(unit, full_matrices=False)
+        floor = max(X.shape) * np.finfo(float).eps
+        rank = max(int((s > floor * s.max(initial=0.0)).sum()), 1)
+        scales = _positive(s[:rank])
+        outward = Vt[:rank].T / scales
+        rows = unit @ outward
+        sizes = _positive(np.linalg.norm(rows, axis=1))
+        error = _ROUNDINGS * np.finfo(float).eps * np.sqrt(X.shape[1]) / (scales[-1] * sizes)
+        return cls(rows / sizes[:, None], error), outward / columns[:, None]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def rank(self) -> int:
+        return self.rows.shape[1]
+
+    def __getitem__(self, which: Any) -> _Normals:
+        return _Normals(self.rows[which], self.error[which])
+
+    def vanishing(self) -> Mask:
+        """Which rows are zero.
+
+        Raises
+        ------
+        ValueError
+            If rounding leaves that open.
+        """
+        sizes = np.linalg.norm(self.rows, axis=1)
+        zero = sizes <= self.error
+        _settled(sizes, self.error, zero)
+        return zero
+
+    def within(self, k: int) -> tuple[_Normals, Array]:
+        """All rows restricted to the hyperplane of row k, and an orthonormal basis of that in these coordinates."""
+        plane = _plane(self.rows[k])
+        tilt = self.error[k] / np.linalg.norm(self.rows[k])
+        return _Normals(self.rows @ plane, self.error + tilt * np.linalg.norm(self.rows, axis=1)), plane
+
+    def distinct(self) -> NDArray[np.intp]:
+        """Which rows are nonzero, the first of each line (x and -x cut the same hyperplane).
+
+        Raises
+        ------
+        ValueError
+            If rounding leaves open which rows are parallel.
+        """
+        cutting = np.flatnonzero(~self.vanishing())
+        if self.rank == 1:
+            return cutting[:1]
+        sizes = np.linalg.norm(self.rows[cutting], axis=1)
+        unit, blur = self.rows[cutting] / sizes[:, None], self.error[cutting] / sizes
+        kept = np.zeros(0, dtype=np.intp)
+        for i in range(len(cutting)):
+            near = kept[np.abs(unit[kept] @ unit[i]) > 0.999]
+            # a difference of unit vectors keeps the digits that a cosine loses
+            apart = np.minimum(
+                np.linalg.norm(unit[near] - unit[i], axis=1), np.linalg.norm(unit[near] + unit[i], axis=1)
+            )
+            error = blur[near] + blur[i]
+            same = apart <= error
+            _settled(apart, error, same)
+            if not same.any():
+                kept = np.append(kept, i)
+        return cutting[kept]
 
 
-def _cells(normals: Array, most: int) -> Array:
-    """Interior points (P, r) of all cells of the central arrangement with distinct unit ``normals`` (m, r), unless more than ``most``."""
-    r = normals.shape[1]
+def _positive(sizes: Array) -> Array:
+    """Sizes to divide by: one in place of zero."""
+    return np.where(sizes > 0.0, sizes, 1.0)
+
+
+def _settled(distance: Array, error: Array, same: Mask) -> None:
+    if (~same & (distance <= _UNCLEAR * error)).any() or (same & (error > _BLURRED)).any():
+        raise _unclear()
+
+
+def _cells(normals: _Normals, most: int) -> Array:
+    """Interior points (P, r) of all cells of the central arrangement with distinct ``normals``, unless more than ``most``."""
+    r = normals.rank
     if r == 1 or not len(normals):
-        return np.vstack([np.eye(r)[:1], -np.eye(r)[:1]]) if len(normals) else np.eye(r)[:1]
-    cells = np.vstack([normals[0], -normals[0]])
+        return np.vstack([np.eye(1, r), -np.eye(1, r)]) if len(normals) else np.eye(1, r)
+    first = normals.rows[0] / np.linalg.norm(normals.rows[0])
+    cells = np.vstack([first, -first])
     for k in range(1, len(normals)):
-        normal, before = normals[k], normals[:k]
-        plane = _plane(normal)
-        inside = (
-            _cells(_distinct_hyperplanes(before @ plane), most) @ plane.T
-        )  # the earlier hyperplanes restricted to the new one
-        cut = _signs(before, inside)
-        split = np.isin(_keys(_signs(before, cells)), _keys(cut))
+        normal, before = normals.rows[k] / np.linalg.norm(normals.rows[k]), normals.rows[:k]
+        restricted, plane = normals[: k + 1].within(k)  # the earlier hyperplanes cut the new one
+        earlier = restricted[:k]
+        inside = _cells(earlier[earlier.distinct()], most) @ plane.T
+        split = np.isin(_keys(_signs(before, cells)), _keys(_signs(before, inside)))
+        if split.sum() != len(inside):
+            raise _unclear()
         both = np.vstack([_step_aside(before, inside, normal), _step_aside(before, inside, -normal)])
         cells = np.vstack([cells[~split], both])
         if len(cells) > most:
@@ -147,12 +243,8 @@ def enumerate_arrangements(X: Any, *, max_patterns: int = 100_000, full_dimensio
     X = check_matrix(X)
     if max_patterns < 1:
         raise ValueError(f"max_patterns must be at least 1, got {max_patterns!r}.")
-    coordinates, _ = row_space_coordinates(X)
-    sizes = np.linalg.norm(coordinates, axis=1)
-    zero = sizes <= 1e-12 * sizes.max()
-    units = np.where(zero[:, None], 0.0, coordinates / np.where(zero, 1.0, sizes)[:, None])
     faces = _Faces(max_patterns)
-    faces.visit(units, zero, below=not full_dimensional)
+    faces.visit(_Normals.of(X)[0], below=not full_dimensional)
     return faces.patterns()
 
 
@@ -169,32 +261,34 @@ class _Faces:
         rows = [np.frombuffer(key, dtype=np.uint8) for key in sorted(self.found)]
         return np.ascontiguousarray(np.unpackbits(np.array(rows), axis=1, count=self.n).astype(bool).T)
 
-    def visit(self, rows: Array, zero: Mask, *, below: bool) -> None:
+    def visit(self, normals: _Normals, *, below: bool) -> None:
         """Add the patterns of the cells of a flat; with ``below`` of all flats inside it too.
 
-        ``rows`` (n, k) are the normals of the samples in coordinates of the flat, ``zero`` those that vanish on it.
+        ``normals`` are those of all samples, restricted to the flat.
         """
+        zero = normals.vanishing()
         self.n = len(zero)
-        if zero.all():
-            self._add(np.ones((1, self.n), dtype=bool))
+        key = np.packbits(zero).tobytes()
+        if key in self.flats:
             return
-        normals = _distinct_hyperplanes(rows[~zero])
-        on = np.ones((len(cells := _cells(normals, self.max_patterns)), self.n), dtype=bool)
-        on[:, ~zero] = cells @ rows[~zero].T >= 0.0
-        self._add(on)
-        for normal in normals if below else ():
-            plane = _plane(normal)
-            inside = rows @ plane
-            vanish = zero | (np.linalg.norm(inside, axis=1) <= _INSIDE)
-            key = np.packbits(vanish).tobytes()
-            if key not in self.flats:
-                self.flats.add(key)
-                self.visit(np.where(vanish[:, None], 0.0, inside), vanish, below=True)
+        self.flats.add(key)
+        hyperplanes = normals.distinct()
+        cells = _cells(normals[hyperplanes], self.max_patterns)
+        self._add(_signs(normals.rows, cells) | zero)
+        for k in hyperplanes if below else ():
+            self.visit(normals.within(k)[0], below=True)
 
     def _add(self, on: Mask) -> None:
         self.found.update(row.tobytes() for row in np.packbits(on, axis=1))
         if len(self.found) > self.max_patterns:
             raise _too_many(self.max_patterns)
+
+
+def _unclear() -> ValueError:
+    return ValueError(
+        "X has hyperplanes that rounding lets nobody tell apart or together, so that its patterns cannot be enumerated. Centre and scale "
+        "the features, drop nearly equal samples, or use sample_arrangements."
+    )
 
 
 def _too_many(most: int) -> ValueError:

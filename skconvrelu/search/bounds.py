@@ -9,10 +9,14 @@ from skconvrelu.program import ConvexProgram
 
 Array = NDArray[np.float64]
 
+#: roundings that a term of a price may carry
+_ROUNDINGS = 8.0
+
 
 def searched_bound(program: ConvexProgram, dual: Array, largest: float) -> float:
     """Lower bound of the training objective if no arrangement prices above ``largest`` at ``dual``."""
-    return program.dual_value(dual * min(1.0, program.beta / largest) if largest > 0.0 else dual)
+    scaled = dual * min(1.0, program.beta / largest) if largest > 0.0 else dual
+    return max(program.dual_value(scaled), program.least_loss())
 
 
 def tolerable_price(program: ConvexProgram, dual: Array, target: float) -> float:
@@ -24,3 +28,9 @@ def tolerable_price(program: ConvexProgram, dual: Array, target: float) -> float
         middle = 0.5 * (low + high)
         low, high = (middle, high) if searched_bound(program, dual, middle) >= target else (low, middle)
     return low
+
+
+def price_rounding(X: Array, dual: Array) -> float:
+    """What rounding may take from a price ``dual' (X u)_+``, and a proof has to add; dual (n,) or (n, K)."""
+    sizes = np.linalg.norm(dual.reshape(len(X), -1), axis=1)
+    return float(_ROUNDINGS * np.finfo(float).eps * (sizes @ np.linalg.norm(X, axis=1)))

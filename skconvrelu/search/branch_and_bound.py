@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skconvrelu.row_space import row_space_basis
+from skconvrelu.search.bounds import price_rounding
 from skconvrelu.search.pricing import climb, price
 
 Array = NDArray[np.float64]
@@ -91,7 +92,7 @@ def exact_price(
         Only ask whether anything prices above this: stop with ``upper <= level`` (nothing does) or ``lower > level`` (``unit``
         does). Units that are known price at their own level exactly, so set it a tolerance above them.
     rtol : float, default=1e-7
-        Stop when ``upper - lower <= rtol * max(lower, sum_k |dual_k| ||x_k|| / 100)``.
+        Stop when ``upper - lower <= rtol * max(lower, sum_k |dual_k| ||x_k|| / 100)``, but for what rounding adds to ``upper``.
     time_limit : float, default=None
         Seconds, looked at between batches of cones.
     max_nodes : int, default=None
@@ -116,6 +117,7 @@ def exact_price(
     deadline = np.inf if time_limit is None else time.monotonic() + time_limit
     basis = row_space_basis(X)
     points = X @ basis
+    dropped = float(np.abs(dual) @ np.linalg.norm(X - points @ basis.T, axis=1))
     unit, lower = _incumbent(points, dual, None if starts is None else np.asarray(starts, float) @ basis, deadline)
     form = _Form(points, dual)
     search = _Search(form, unit, lower, rtol * 0.01 * float(np.abs(dual) @ np.linalg.norm(points, axis=1)), rtol, level)
@@ -124,7 +126,8 @@ def exact_price(
     size = float(np.linalg.norm(unit))
     unit = unit / size if size > 0.0 else unit
     lower = float(price(X, dual, unit[None])[0])
-    return ExactPrice(max(search.upper, lower), lower, unit, search.upper <= search.enough, search.n_nodes)
+    upper = max(search.upper, lower) + form.neglected + dropped + price_rounding(X, dual)
+    return ExactPrice(upper, lower, unit, search.upper <= search.enough, search.n_nodes)
 
 
 def _checked(X: Array, dual: Array, starts: Array | None) -> tuple[Array, Array]:
@@ -172,6 +175,10 @@ class _Form:
         weights = np.bincount(group.ravel(), 0.5 * dual * sizes, minlength=len(first))
         # a concave term that is only rounding may go: without it h is larger
         keep = (weights > 0.0) | (weights < -1e-15 * np.abs(weights).sum())
+        #: h may be larger than what the merged normals give by this much
+        self.neglected = float(
+            0.5 * np.abs(dual * sizes) @ np.linalg.norm(normals - normals[first][group.ravel()], axis=1)
+        )
         self.normals, self.weights = np.ascontiguousarray(normals[first[keep]]), weights[keep]
         if not keep.any():  # h is linear; one hyperplane of weight zero spares every function below the special case
             self.normals, self.weights = np.eye(1, X.shape[1]), np.zeros(1)

@@ -377,12 +377,8 @@ class _Search:
         if solution is None:
             as_found = Candidate(blocks, best.coef, dual, 0, False)
             solution = evaluate(everything, as_found, solver="descent", rtol=0.1 * self.tol)
-        elif solution.objective > self.value:  # solved to a tolerance; the best point so far is the better one
-            solution = replace(
-                solution, blocks=blocks, coef=best.coef, objective=best.objective(program),
-                intercept=program.best_intercept(best.outputs(program.X)),
-                cone_violation=everything.cone_violation(blocks, best.coef),
-            )  # fmt: skip
+        else:  # solved to a tolerance: the best point so far may be the better one
+            solution = solution.or_better(everything, blocks, best.coef)
         if program.shared:  # a bound for all directions, not for those at hand only
             scale = min(1.0, program.beta / max(everything.spectral_price(dual), program.beta))
             solution = replace(solution, dual_objective=program.dual_value(scale * dual))

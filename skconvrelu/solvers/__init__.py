@@ -112,7 +112,23 @@ def _solve_one(
     start: Solution | None,
     scipy_solve: Callable[..., Solution] = cold.solve,
 ) -> tuple[Solution, str]:
-    """One verified solution, and a warning where the scipy solver had to take over."""
+    """One verified solution, never worse than the start or no units at all, and a warning where the scipy solver had to take over."""
+    solution, note = _solved(program, solver, tol, max_iter, start, scipy_solve)
+    if not solution.is_optimal(tol):
+        if start is not None:
+            solution = solution.or_better(program, start.blocks, start.coef)
+        solution = solution.or_better(program, np.zeros(0, dtype=np.intp), np.zeros((0, program.X.shape[1])))
+    return solution, note
+
+
+def _solved(
+    program: ConvexProgram,
+    solver: str,
+    tol: float,
+    max_iter: int,
+    start: Solution | None,
+    scipy_solve: Callable[..., Solution],
+) -> tuple[Solution, str]:
     name = choose_solver(solver)
     with one_blas_thread():
         if not _beats_zero(program, start):

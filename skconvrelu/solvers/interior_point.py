@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 _TO_BOUNDARY = 0.99
 _AHEAD = 1e4
+#: length of the units of a cold start at most, in units of those whose outputs have the size of the loss
+_LONGEST = 1e6
 #: barrier of a warm start, as a share of what the loss and the number of cones suggest; and the least slack, in its units
 _WARM_BARRIER, _WARM_SLACK = 0.3, 10.0
 
@@ -126,8 +128,10 @@ class InteriorPoint:
         program = self.program
         B, d = program.n_blocks, program.X.shape[1]
         base = program.best_intercept(np.zeros_like(program.Y))
-        size = program.loss_value(np.zeros_like(program.Y) + base) / (program.beta * B)
-        t = np.full(B, max(size, 1e-300))
+        loss_there = program.loss_value(np.zeros_like(program.Y) + base)
+        # units that could pay for the whole loss, unless beta is so small that they would be far too long to fit the targets
+        longest = np.sqrt(loss_there / max(float(program.weights @ np.square(program.X).sum(axis=1)), 1e-300))
+        t = np.full(B, max(min(loss_there / (program.beta * B), _LONGEST * longest), 1e-300))
         w = np.zeros((B, d))
         cones = Scaling((t, np.zeros((B, d))), (np.full(B, program.beta), w))
         slack = t[:, None] * np.linalg.norm(self.A, axis=1)[None, :]
