@@ -80,8 +80,8 @@ def certify_network(
         Targets or class labels.
     beta : float, default=None
         Penalty. None maps ``alpha`` of an MLP: scikit-learn minimises ``mean loss + alpha / (2 n) (||W1||^2 + ||W2||^2)`` with the
-        squared error also averaged over the K outputs, so ``beta = alpha / n`` for class labels and ``beta = K alpha / n`` for
-        targets (n the sum of the weights where there are any). The mapping is not exact in one point: scikit-learn leaves the hidden
+        squared error also averaged over the K outputs, so ``beta = K alpha / n`` for the squared error and ``beta = alpha / n`` for the
+        others (n the sum of the weights where there are any). The mapping is not exact in one point: scikit-learn leaves the hidden
         biases out of its penalty.
     loss : str, default=None
         None takes it from the MLP; it must be given for plain weights: a loss of :class:`ConvexReLURegressor`, or "log_loss", "hinge" or
@@ -161,31 +161,15 @@ def _weights(network: Any) -> tuple[TwoLayerReLU, MLPRegressor | MLPClassifier |
     if isinstance(network, (MLPRegressor, MLPClassifier)):
         return TwoLayerReLU.from_mlp(network), network
     if isinstance(network, (tuple, list)) and len(network) == 4:
-        return _checked(*network), None
+        return TwoLayerReLU(*network), None
     raise TypeError(
         "network must be a fitted MLPRegressor or MLPClassifier, a TwoLayerReLU or a tuple (W1, b1, W2, b2), "
         f"got {type(network).__name__}."
     )
 
 
-def _checked(W1: Any, b1: Any, W2: Any, b2: Any) -> TwoLayerReLU:
-    arrays = [np.asarray(a, dtype=np.float64) for a in (W1, b1, W2, b2)]
-    W1, b1, W2, b2 = arrays
-    if W1.ndim != 2 or W2.ndim != 2 or b1.shape != (W1.shape[1],) or W2.shape[0] != len(b1) or b2.shape != W2.shape[1:]:
-        raise ValueError(
-            "network (W1, b1, W2, b2) must have shapes (n_features, m), (m,), (m, K), (K,); got "
-            + ", ".join(str(a.shape) for a in arrays)
-            + "."
-        )
-    if not all(np.isfinite(a).all() for a in arrays):
-        raise ValueError("network holds NaN or infinite weights.")
-    return TwoLayerReLU(W1, b1, W2, b2)
-
-
 def _loss(loss: str | None, mlp: MLPRegressor | MLPClassifier | None) -> str:
-    own = None if mlp is None else ("squared_error" if isinstance(mlp, MLPRegressor) else "log_loss")
-    if mlp is not None and mlp.loss not in ("squared_error", "log_loss"):
-        raise ValueError(f"network was trained with loss={mlp.loss!r}, which cannot be audited yet.")
+    own = None if mlp is None else mlp.loss
     if loss is None and own is None:
         raise ValueError("loss must be given for plain weights, such as 'squared_error' or 'log_loss'.")
     chosen = own if loss is None else loss
@@ -198,7 +182,7 @@ def _beta(beta: Any, mlp: MLPRegressor | MLPClassifier | None, n: float, n_outpu
     if beta is None:
         if mlp is None:
             raise ValueError("beta must be given for plain weights: the penalty they are to be judged by.")
-        beta = mlp.alpha / n * (n_outputs if isinstance(mlp, MLPRegressor) else 1)
+        beta = mlp.alpha / n * (n_outputs if mlp.loss == "squared_error" else 1)
         if beta <= 0.0:
             raise ValueError("network was trained with alpha=0; give a positive beta to judge it by.")
     if not isinstance(beta, Real) or not 0.0 < float(beta) < np.inf:

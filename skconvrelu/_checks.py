@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,39 @@ def check_matrix(X: Any) -> Array:
 def check_labels(y: Any, n: int) -> Array:
     """Labels of two classes as -1 and +1, the larger label positive."""
     y = np.asarray(y)
+    check_no_missing(y)
     classes = np.unique(y)
     if y.shape != (n,) or len(classes) != 2:
         raise ValueError(
             f"y must hold one of two labels for each of the {n} samples; got shape {y.shape}, {len(classes)} distinct values."
         )
     return np.where(y == classes[1], 1.0, -1.0)
+
+
+def check_no_missing(y: NDArray[Any]) -> None:
+    """Refuse targets or labels that hold NaN, infinities or None."""
+    if y.dtype.kind in "fc":
+        missing = not np.isfinite(y).all()
+    else:
+        missing = y.dtype.kind == "O" and any(value is None or value != value for value in y.ravel())
+    if missing:
+        raise ValueError("y holds NaN, infinite or missing values; drop those samples or impute them.")
+
+
+def check_weights(sample_weight: Any, n: int) -> Array:
+    """Nonnegative weights (n,) that sum to one; equal ones for None."""
+    if sample_weight is None:
+        return np.full(n, 1.0 / n)
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.shape != (n,) or not (np.isfinite(weights) & (weights >= 0.0)).all() or not weights.any():
+        raise ValueError(
+            f"sample_weight must be {n} finite nonnegative numbers, not all zero, got shape {weights.shape}."
+        )
+    return weights / weights.sum()
+
+
+def check_count(value: Any, name: str, least: int = 1) -> int:
+    """An integer of at least ``least``."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}.")
+    return int(value)

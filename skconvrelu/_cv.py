@@ -60,6 +60,8 @@ class _ChoosesBeta(BaseConvexReLU):
             chosen = self._from_held_out(data, held_out)
             start = self._approach(whole, selection) if self.refit else None
         beta = float(selection.betas[selection.best])
+        if not self.refit:
+            self._forget_network()
         if self.refit:
             begin = time.monotonic()
             task = progress.task("refit", nested=True)
@@ -71,6 +73,12 @@ class _ChoosesBeta(BaseConvexReLU):
         self._set(chosen)
         progress.end(lambda: vars(self))
         return self
+
+    def _forget_network(self) -> None:
+        """Drop what an earlier fit left, so that without a refit there is nothing to predict with."""
+        for name in [name for name in vars(self) if name.endswith("_") and not name.endswith("__")]:
+            if name not in ("n_features_in_", "feature_names_in_"):
+                delattr(self, name)
 
     def _splits(self, data: TrainingSet, sample_weight: Any, params: dict[str, Any]) -> list[tuple[Any, Any]]:
         """Training and held-out rows of each fold."""

@@ -38,9 +38,12 @@ def independent_scales(A: Array, cost: Array) -> list[Array]:
     null = null_space(A[:, live] / sizes[live], _DEPENDENT) / sizes[live][:, None]
     while null.shape[1]:
         direction = null[:, -1] * (-1.0 if cost[live] @ null[:, -1] > 0.0 else 1.0)
-        if not (direction < 0.0).any():  # of no cost at all, so the other way is as good
-            direction = -direction
-        ratio = np.where(direction < 0.0, alpha[live] / np.where(direction < 0.0, -direction, 1.0), np.inf)
+        ratio = _reach(alpha[live], direction)
+        if abs(cost[live] @ direction) <= _DEPENDENT * (cost[live] @ np.abs(direction)):
+            # of no cost, so the other way is as good, and the shorter one keeps the scales small
+            other = _reach(alpha[live], -direction)
+            if other.min() < ratio.min():
+                direction, ratio = -direction, other
         gone = int(ratio.argmin())
         alpha[live] = np.maximum(alpha[live] + ratio[gone] * direction, 0.0)
         alpha[live[gone]] = 0.0
@@ -48,6 +51,11 @@ def independent_scales(A: Array, cost: Array) -> list[Array]:
         null = np.delete(_without(null, gone), gone, axis=0)
         live = np.delete(live, gone)
     return steps
+
+
+def _reach(alpha: Array, direction: Array) -> Array:
+    """How far along ``direction`` each scale stays nonnegative."""
+    return np.where(direction < 0.0, alpha / np.where(direction < 0.0, -direction, 1.0), np.inf)
 
 
 def _without(null: Array, row: int) -> Array:

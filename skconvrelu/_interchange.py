@@ -32,9 +32,7 @@ def layers_of(mlp: Any) -> Layers:
             "network must have one hidden layer and activation='relu', "
             f"got {len(mlp.coefs_) - 1} layers and activation={mlp.activation!r}."
         )
-    if mlp.out_activation_ not in ("identity", "logistic", "softmax") or (
-        mlp.out_activation_ == "logistic" and mlp.coefs_[1].shape[1] > 1
-    ):
+    if mlp.out_activation_ == "logistic" and mlp.coefs_[1].shape[1] > 1:
         raise ValueError("network is a multi-label classifier, which has no equal here; use one label at a time.")
     (W1, W2), (b1, b2) = mlp.coefs_, mlp.intercepts_
     return tuple(np.array(a, dtype=np.float64) for a in (W1, b1, W2, b2))  # type: ignore[return-value]

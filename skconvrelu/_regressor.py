@@ -12,7 +12,7 @@ from sklearn.utils.validation import column_or_1d, validate_data
 
 from skconvrelu._base import BaseConvexReLU
 from skconvrelu._sklearn import Interval, StrOptions, fit_context, with_callbacks
-from skconvrelu.losses import Loss, regression_loss
+from skconvrelu.losses import Loss, check_targets, regression_loss
 
 Array = NDArray[np.float64]
 
@@ -235,16 +235,9 @@ class ConvexReLURegressor(RegressorMixin, BaseConvexReLU):
         )
         weights = self._validate_weights(X, sample_weight)
         y = np.asarray(y, dtype=np.float64)
-        if self.loss == "poisson":
-            if y.ndim == 2 and y.shape[1] == 1:
-                y = column_or_1d(y, warn=True)
-            if (y < 0.0).any():
-                raise ValueError("y has negative entries, which loss='poisson' cannot fit; its targets must be y >= 0.")
-            if self.fit_intercept and not (weights @ y.reshape(len(y), -1) > 0.0).all():
-                raise ValueError(
-                    "y is zero wherever its weight is not: with loss='poisson' the intercept would be minus infinity. "
-                    "Leave such a target out."
-                )
+        if self.loss == "poisson" and y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        check_targets(self.loss, y, weights if self.fit_intercept else None)
         return X, y, weights
 
     def predict(self, X: Any) -> NDArray[np.floating]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
+from skconvrelu._checks import check_weights
 from skconvrelu._dependence import independent_scales
 from skconvrelu._interchange import fitted_mlp, layers_of
 from skconvrelu.losses import coded_targets
@@ -26,6 +28,7 @@ class TwoLayerReLU:
     hidden_biases : ndarray of shape (m,)
     output_weights : ndarray of shape (m, K)
     output_biases : ndarray of shape (K,)
+        All finite.
     gates : ndarray of shape (n_features + 1, m), default=None
         For gated ReLU: unit k is ``1[x' g_k + h_k >= 0] (x' w1_k + b1_k)``, the last row holding the h_k. None: ReLU.
 
@@ -44,6 +47,25 @@ class TwoLayerReLU:
     output_biases: Array
     gates: Array | None = None
 
+    def __post_init__(self) -> None:
+        names: tuple[str, ...] = ("hidden_weights", "hidden_biases", "output_weights", "output_biases")
+        arrays = [np.asarray(getattr(self, name), dtype=np.float64) for name in names]
+        W1, b1, W2, b2 = arrays
+        fits = W1.ndim == W2.ndim == 2 and b1.shape == W1.shape[1:] == W2.shape[:1] and b2.shape == W2.shape[1:]
+        if not fits:
+            raise ValueError(
+                "network: hidden weights, hidden biases, output weights and output biases must have shapes (n_features, m), (m,), "
+                f"(m, K), (K,); got {', '.join(str(a.shape) for a in arrays)}."
+            )
+        if self.gates is not None:
+            names, arrays = (*names, "gates"), [*arrays, np.asarray(self.gates, dtype=np.float64)]
+            if arrays[-1].shape != (W1.shape[0] + 1, W1.shape[1]):
+                raise ValueError(f"gates must have shape {(W1.shape[0] + 1, W1.shape[1])}, got {arrays[-1].shape}.")
+        if not all(np.isfinite(a).all() for a in arrays):
+            raise ValueError("network holds NaN or infinite weights.")
+        for name, array in zip(names, arrays, strict=True):
+            object.__setattr__(self, name, array)
+
     @classmethod
     def from_convex(
         cls, coef: Array, directions: Array, intercept: Array, *, biases: bool, gates: Array | None = None
@@ -56,14 +78,14 @@ class TwoLayerReLU:
         Parameters
         ----------
         coef : ndarray of shape (m, d)
-            Nonzero vectors; with ``biases`` their last entry is the hidden bias.
+            With ``biases`` their last entry is the hidden bias. A vector of zeros is a unit of zeros.
         directions : ndarray of shape (m, K)
         intercept : ndarray of shape (K,)
         biases : bool
         gates : ndarray of shape (d, m), default=None
         """
         root = np.sqrt(np.linalg.norm(coef, axis=1))[:, None]
-        units = coef / root
+        units = coef / np.where(root > 0.0, root, 1.0)
         split = coef.shape[1] - 1 if biases else coef.shape[1]
         if gates is not None and not biases:
             gates = np.vstack([gates, np.zeros(gates.shape[1])])
@@ -78,6 +100,8 @@ class TwoLayerReLU:
     @classmethod
     def from_mlp(cls, mlp: Any) -> TwoLayerReLU:
         """The weights of a fitted MLPRegressor or MLPClassifier with one hidden layer; ``outputs`` are its raw outputs.
+
+        Where the MLP puts a link on them (a Poisson regressor, a classifier), predictions are the link of the outputs.
 
         Parameters
         ----------
@@ -187,11 +211,14 @@ class TwoLayerReLU:
         Raises
         ------
         ValueError
-            If no loss has that name.
+            If no loss has that name, or targets or weights do not fit it or the outputs.
         """
         kind, Y = coded_targets(loss, y, **params)
-        losses = kind.value(self.outputs(X), Y) - kind.dropped(Y)
-        return float(np.average(losses, weights=sample_weight)) + beta * self.penalty()
+        F = self.outputs(X)
+        if Y.shape != F.shape:
+            raise ValueError(f"y stands for outputs of shape {Y.shape}, but the network has them of shape {F.shape}.")
+        weights = check_weights(sample_weight, len(F))
+        return float(weights @ (kind.value(F, Y) - kind.dropped(Y))) + beta * self.penalty()
 
     def balance(self) -> TwoLayerReLU:
         """The same function with ``||(w1_k, b1_k)|| = ||w2_k||`` for each unit, the least penalty that rescaling units can give."""
@@ -202,7 +229,7 @@ class TwoLayerReLU:
 
     def permute(self, order: Any) -> TwoLayerReLU:
         """The same function with its units in another order, ``order`` a permutation of ``range(m)``."""
-        order = np.asarray(order)
+        order = np.asarray(order, dtype=np.intp) if np.size(order) == 0 else np.asarray(order)
         if not np.array_equal(np.sort(order), np.arange(self.n_hidden)):
             raise ValueError(f"order must be a permutation of range({self.n_hidden}), got {order!r}.")
         return self._picked(order)
@@ -228,7 +255,7 @@ class TwoLayerReLU:
         shares = np.asarray(shares, dtype=np.float64)
         if shares.ndim != 1 or not (shares > 0.0).all() or abs(shares.sum() - 1.0) > 1e-12:
             raise ValueError(f"shares must be positive and sum to one, got {shares!r}.")
-        if not 0 <= unit < self.n_hidden:
+        if not isinstance(unit, Integral) or not 0 <= unit < self.n_hidden:
             raise ValueError(f"unit must be one of the {self.n_hidden} hidden units, got {unit!r}.")
         rest = np.delete(np.arange(self.n_hidden), unit)
         order = np.concatenate([rest, np.full(len(shares), unit)])
@@ -255,7 +282,7 @@ class TwoLayerReLU:
         self._only_relu("merge")
         _, directions, groups, total = self.grouped(X)
         first = np.unique(groups, return_index=True)[1]
-        return TwoLayerReLU.from_convex(total, directions[first], self.output_biases, biases=True)
+        return TwoLayerReLU.from_convex(total, directions[first], self.output_biases, biases=True)._kept()
 
     def grouped(self, X: Any) -> tuple[Array, Array, NDArray[np.intp], Array]:
         """:meth:`blocks`; numbers (m,), by first appearance, that units of one pattern on X and one direction share; and their sums."""

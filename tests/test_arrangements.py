@@ -225,6 +225,7 @@ def test_sampled_gates_go_into_an_estimator():
     [
         ({"kind": "grid"}, "kind must be"),
         ({"n_arrangements": 0}, "n_arrangements"),
+        ({"n_arrangements": 2.5}, "n_arrangements"),
         ({"kind": "patches"}, "needs image_shape"),
         ({"kind": "patches", "image_shape": (3, 3), "patch_shape": (1, 1)}, "image_shape"),
         ({"kind": "patches", "image_shape": (2, 2), "patch_shape": (3, 1)}, "patch_shape"),
@@ -257,3 +258,9 @@ def test_what_rounding_leaves_open_is_refused(enumerate_all):
     X = np.array([[1.0, 0.0], [1.0, 1e-14], [0.0, 1.0], [1.0, 1.0]])
     with pytest.raises(ValueError, match="Centre and scale the features"):
         enumerate_all(X)
+
+
+def test_the_bound_of_wide_data_is_no_overflow():
+    bound = arrangement_bound(np.random.default_rng(0).standard_normal((3000, 450)))
+    assert bound.cover == np.inf
+    assert bound.exact == 2 * sum(comb(2999, k) for k in range(450))

@@ -129,3 +129,16 @@ def test_plain_weights_with_other_losses(loss):
     assert audit.objective == pytest.approx(mean + 0.02 * norms @ np.abs(weights[2][:, 0]))
     assert audit.certificate.objective < audit.objective
     assert 0.0 < audit.gap < 1.0
+
+
+@pytest.mark.skipif("loss" not in MLPRegressor().get_params(), reason="scikit-learn has one loss for regressors here")
+def test_a_poisson_regressor_is_judged_by_its_own_loss():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((40, 2)), rng.poisson(2.0, 40).astype(float)
+    mlp = trained_mlp(MLPRegressor, X, y, loss="poisson")
+    audit = certify_network(mlp, X, y, tol=1e-2, random_state=0)
+    assert audit.beta == pytest.approx(0.5 / 40)
+    predicted = mlp.predict(X)
+    norms = np.linalg.norm(np.vstack([mlp.coefs_[0], mlp.intercepts_[0]]), axis=0) @ np.abs(mlp.coefs_[1][:, 0])
+    assert audit.objective == pytest.approx(np.mean(predicted - y * np.log(predicted)) + audit.beta * norms)
+    assert audit.certificate.objective <= audit.objective

@@ -266,3 +266,13 @@ def test_calibration_is_for_quantiles_only():
     X, y = _curve(20)
     with pytest.raises(ValueError, match="calibrate=True is for loss='quantile'"):
         ConvexReLURegressorCV(calibrate=True).fit(X, y)
+
+
+def test_a_second_fit_without_refit_forgets_the_first_network():
+    X, y = _curve()
+    model = ConvexReLURegressorCV(betas=3, eps=1e-2, cv=3, random_state=0).fit(X, y)
+    model.set_params(refit=False).fit(X, -y)
+    assert not hasattr(model, "coefs_")
+    assert not hasattr(model, "certificate_")
+    with pytest.raises(NotFittedError):
+        model.predict(X)

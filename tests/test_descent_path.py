@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from test_stationarity import data, random_network
 
+from skconvrelu.network import TwoLayerReLU
 from skconvrelu.theory import descent_path, optimal_set
 
 
@@ -44,3 +45,18 @@ def test_the_path_ends_where_nothing_is_higher():
     optimum = optimal_set(X, y, beta=0.05).network()
     with pytest.raises(ValueError, match="larger objective"):
         descent_path(optimum, random_network(2, 5), X, y, beta=0.05)
+
+
+def test_units_that_cancel_are_passed_by():
+    X, y = np.array([[0.0], [0.0], [1.0]]), np.array([0.0, 0.0, 1.0])
+    network = TwoLayerReLU([[3.0, -3.0]], [1.0, 1.0], [[1.0], [1.0]], [0.0])
+    path = descent_path(network, optimal_set(X, y, beta=0.1).network(), X, y, beta=0.1)
+    assert np.isfinite(path.objectives).all()
+    assert (np.diff(path.objectives) <= 1e-12).all()
+
+
+@pytest.mark.parametrize("n_steps", [0, 2.5, None])
+def test_a_path_has_steps(n_steps):
+    X, y = data()
+    with pytest.raises(ValueError, match="n_steps must be an integer"):
+        descent_path(random_network(), random_network(), X, y, beta=0.1, n_steps=n_steps)

@@ -152,3 +152,20 @@ def test_refusals(bad, message):
     X, y = mixed()
     with pytest.raises(ValueError, match=message):
         gradient_flow(X, y, balanced_network(2, 3, 0.1, random_state=0), **bad)
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"y": [1.0, np.nan]}, "missing values"),
+        ({"y": [None, 1]}, "missing values"),
+        ({"y": [1.0, np.inf], "loss": "squared_error"}, "missing values"),
+        ({"duration": np.inf}, "duration"),
+        ({"n_times": 2.5}, "n_times"),
+        ({"network0": balanced_network(1, 0, 0.1)}, "no hidden units"),
+    ],
+)
+def test_flows_begin_with_finite_data(bad, message):
+    given = {"X": [[1.0], [2.0]], "y": [1, -1], "network0": balanced_network(1, 2, 0.1, random_state=0), **bad}
+    with pytest.raises(ValueError, match=message):
+        gradient_flow(given.pop("X"), given.pop("y"), given.pop("network0"), **given)

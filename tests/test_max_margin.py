@@ -68,6 +68,16 @@ def test_the_convex_optimum_is_a_kkt_point_and_certified(seed):
         assert (kkt.price_bound is None) == (method == "search")
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_defaults_agree_that_an_optimum_is_one(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((6 + seed, 2))
+    y = np.where(X[:, 0] + 0.3 * rng.standard_normal(len(X)) > 0.0, 1, -1)
+    kkt = nonconvex_kkt(max_margin(X, y).network, X, y)
+    assert kkt.is_kkt
+    assert kkt.is_optimal
+
+
 def test_multipliers_satisfy_the_conditions_written_out():
     X, y = data(0)
     W, w = (network := max_margin(X, y, tol=1e-7).network).hidden_weights, network.output_weights[:, 0]

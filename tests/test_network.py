@@ -12,6 +12,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from test_estimators import regression_data
 
 from skconvrelu import ConvexReLUClassifier, ConvexReLURegressor
+from skconvrelu._dependence import independent_scales
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.solvers import solve_program
 
@@ -172,6 +173,19 @@ def test_objective_is_the_estimators(loss, labels):
         (lambda n: n.permute([0, 0, 1]), ValueError, "permutation"),
         (lambda n: n.split(9, [1.0]), ValueError, "hidden units"),
         (lambda n: n.split(0, [0.4, 0.4]), ValueError, "sum to one"),
+        (lambda n: n.split(0.5, [1.0]), ValueError, "hidden units"),
+        (lambda n: n.objective(np.ones((2, 3)), [1.0], beta=1.0), ValueError, "outputs of shape"),
+        (lambda n: n.objective(np.ones((2, 3)), [[1.0, 2.0]] * 2, beta=1.0), ValueError, "outputs of shape"),
+        (lambda n: n.objective(np.ones((2, 3)), [1.0, np.nan], beta=1.0), ValueError, "missing values"),
+        (lambda n: n.objective(np.ones((2, 3)), ["a", None], beta=1.0, loss="log_loss"), ValueError, "missing values"),
+        (lambda n: n.objective(np.ones((2, 3)), [1.0, -1.0], beta=1.0, loss="poisson"), ValueError, "negative"),
+        (lambda n: n.objective(np.ones((2, 3)), [1, -1], beta=1.0, loss="hard_margin"), ValueError, "one of"),
+        (lambda n: n.objective(np.ones((2, 3)), [1, 2], beta=1.0, sample_weight=[1, -1]), ValueError, "sample_weight"),
+        (lambda n: n.objective(np.ones((2, 3)), [1, 2], beta=1.0, sample_weight=[0, 0]), ValueError, "sample_weight"),
+        (lambda n: replace(n, hidden_biases=np.ones(3)), ValueError, "shapes"),
+        (lambda n: replace(n, output_weights=np.ones(7)), ValueError, "shapes"),
+        (lambda n: replace(n, gates=np.ones((3, 7))), ValueError, "gates"),
+        (lambda n: replace(n, output_biases=[np.inf]), ValueError, "infinite"),
         (lambda n: n.objective(np.ones((2, 3)), [1, 2], beta=1.0, loss="cubic"), ValueError, "loss must be one of"),
         (lambda n: replace(n, gates=np.ones((4, 7))).merge(np.ones((2, 3))), ValueError, "gated"),
     ],
@@ -186,3 +200,41 @@ def test_a_network_without_units_can_be_asked_everything():
     empty = TwoLayerReLU(np.zeros((2, 0)), np.zeros(0), np.zeros((0, 1)), np.array([2.0]))
     for same in (empty.balance(), empty.merge(X), empty.minimal(X), TwoLayerReLU.from_mlp(empty.to_mlp())):
         np.testing.assert_array_equal(same.predict(X), 2.0)
+    assert empty.permute([]).n_hidden == 0
+
+
+def test_units_that_cancel_leave_nothing_behind():
+    """Two units of one pattern and direction whose vectors add up to zero on all samples they see."""
+    X = np.array([[0.0, 1.0], [0.0, 2.0]])
+    W = np.array([[1.0, -1.0], [1.0, 0.0]])
+    network = TwoLayerReLU(W, [0.0, 0.0], [[1.0], [1.0]], [0.5])
+    opposite = TwoLayerReLU(np.array([[3.0, -3.0]]), [0.0, 0.0], [[1.0], [1.0]], [0.0])
+    at_zero = np.zeros((2, 1))
+    for net, data in ((network, X), (opposite, at_zero)):
+        for same in (net.merge(data), net.minimal(data)):
+            np.testing.assert_allclose(same.outputs(data), net.outputs(data), atol=1e-14)
+            assert same.penalty() <= net.penalty()
+    assert opposite.merge(at_zero).n_hidden == 0
+
+
+def test_lists_are_weights_too():
+    network = TwoLayerReLU([[1, -1]], [0, 0], [[1], [1]], [0])
+    assert network.predict(np.array([[-2.0]])) == 2.0
+
+
+@pytest.mark.skipif("loss" not in MLPRegressor().get_params(), reason="scikit-learn has one loss for regressors here")
+def test_outputs_of_a_poisson_regressor_are_its_logarithms():
+    X, y = regression_data(n=30, d=2)
+    mlp = MLPRegressor(hidden_layer_sizes=(5,), loss="poisson", max_iter=20, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        mlp.fit(X, np.exp(y))
+    np.testing.assert_allclose(np.exp(TwoLayerReLU.from_mlp(mlp).predict(X)), mlp.predict(X), rtol=1e-12)
+
+
+def test_dependences_without_cost_keep_scales_small():
+    """Any combination costs the same, so the step that ends first is taken: the other would reach a scale of 1e8."""
+    A = np.array([[1.0, 1e-8, 1.0]])
+    for scales in independent_scales(A, np.zeros(3)):
+        assert A @ scales == pytest.approx(A @ np.ones(3))
+        assert scales.max() <= 1e3

@@ -137,3 +137,21 @@ def test_refusals(bad, message):
     X, y = data(0)
     with pytest.raises(ValueError, match=message):
         optimal_set(X, y, **({"beta": 0.1} | bad))
+
+
+def test_the_zero_network_is_its_only_member():
+    X, y = data(0)
+    optima = optimal_set(X, y, beta=1e3)
+    for alpha in (optima.extreme(0), optima.member(0), optima.fewest_units()):
+        assert alpha.shape == (0,)
+        np.testing.assert_allclose(optima.network(alpha).predict(X), y.mean())
+
+
+def test_members_are_checked():
+    X, y = data(0)
+    optima = optimal_set(X, y, beta=0.05)
+    for alpha in (optima.alpha[:-1], -optima.alpha, np.nan * optima.alpha):
+        with pytest.raises(ValueError, match="alpha must be"):
+            optima.network(alpha)
+    with pytest.raises(ValueError, match="n_vertices"):
+        optima.member(n_vertices=0)

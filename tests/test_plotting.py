@@ -144,3 +144,23 @@ def test_new_axes_are_made():
 def test_refusals(act, message):
     with pytest.raises(ValueError, match=message):
         act()
+
+
+@pytest.mark.parametrize("sides", [3, 4, 6, 7, 12])
+@pytest.mark.parametrize("turn", [0.0, 0.3])
+def test_regular_polygons_have_a_cell_for_each_pattern(ax, sides, turn):
+    angles = turn + 2.0 * np.pi * np.arange(sides) / sides
+    X = np.column_stack([np.cos(angles), np.sin(angles)])
+    cells = ArrangementDisplay.from_data(X, ax=ax).wedges_
+    assert len(cells) == enumerate_arrangements(X, full_dimensional=True).shape[1]
+
+
+def test_units_of_size_zero_are_drawn(ax):
+    network = TwoLayerReLU(np.ones((2, 1)), [0.0], [[0.0]], [0.0])
+    assert len(HiddenUnitsDisplay.from_network(network, np.eye(2), ax=ax).unit_lines_) == 1
+
+
+def test_targets_belong_to_the_samples():
+    network = TwoLayerReLU(np.ones((1, 1)), [0.0], [[1.0]], [0.0])
+    with pytest.raises(ValueError, match="one value for each"):
+        HiddenUnitsDisplay.from_network(network, [[1.0], [2.0]], [1.0])

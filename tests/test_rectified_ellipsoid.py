@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import minimize
 
 from skconvrelu.arrangements import enumerate_arrangements
-from skconvrelu.theory import max_margin, rectified_ellipsoid, support_function
+from skconvrelu.theory import RectifiedEllipsoid, max_margin, rectified_ellipsoid, support_function
 
 
 def data(seed=0, n=6, d=2):
@@ -131,3 +131,23 @@ def test_multipliers_of_the_max_margin_program_lie_on_the_boundary_of_the_polar_
 def test_refusals(act, message):
     with pytest.raises(ValueError, match=message):
         act(data()[0])
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
+def test_preimages_do_not_depend_on_units(scale):
+    X = np.random.default_rng(0).standard_normal((5, 3))
+    Q, scaled = rectified_ellipsoid(X), rectified_ellipsoid(scale * X)
+    for z in Q.points(20, random_state=0):
+        np.testing.assert_allclose(scaled.preimage(scale * z), Q.preimage(z), atol=1e-9)
+        assert scaled.contains(scale * z)
+        assert scaled.contains(1.01 * scale * z) == Q.contains(1.01 * z)
+    assert not all(Q.contains(1.01 * z) for z in Q.points(20, random_state=0))
+
+
+def test_points_that_are_none_are_refused():
+    Q = rectified_ellipsoid(np.eye(2))
+    for act in (Q.contains, Q.preimage, Q.in_polar_set, Q.gauge):
+        with pytest.raises(ValueError, match="finite"):
+            act([np.nan, 0.0])
+    with pytest.raises(ValueError, match="NaN"):
+        RectifiedEllipsoid(np.full((2, 2), np.nan))

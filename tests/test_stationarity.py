@@ -178,3 +178,22 @@ def test_losses_with_kinks_are_refused():
     X, y = data()
     with pytest.raises(ValueError, match="kinks of its own"):
         clarke_stationarity(random_network(), X, y, beta=0.1, loss="absolute_error")
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"y": [np.nan] * 25}, "missing values"),
+        ({"y": [np.inf] * 25}, "missing values"),
+        ({"y": -np.ones(25), "loss": "poisson"}, "negative"),
+        ({"y": np.zeros(25), "loss": "poisson"}, "minus infinity"),
+        ({"y": np.arange(25) % 2, "loss": "hard_margin"}, "loss must be one of"),
+        ({"solver": "simplex"}, "solver must be one of"),
+        ({"sample_weight": np.zeros(25)}, "sample_weight"),
+        ({"sample_weight": np.full(25, np.nan)}, "sample_weight"),
+    ],
+)
+def test_no_verdict_on_what_cannot_be_judged(bad, message):
+    X, y = data()
+    with pytest.raises(ValueError, match=message):
+        subsampled_program(random_network(), X, **{"y": y, "beta": 0.1, **bad})

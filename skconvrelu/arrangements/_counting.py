@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import comb, e
+from math import comb, e, inf
 from typing import Any, NamedTuple
 
 from skconvrelu._checks import check_matrix
@@ -15,9 +15,11 @@ class ArrangementBound(NamedTuple):
     Attributes
     ----------
     cover : float
-        ``2 r (e (n - 1) / r)^r``, the bound that the papers quote; at least ``exact`` wherever it holds, which is for n > r.
+        ``2 r (e (n - 1) / r)^r``, the bound that the papers quote; at least ``exact`` wherever it holds, which is for n > r. Infinite
+        beyond the largest float.
     exact : int
-        ``2 sum_{k < r} C(n - 1, k)``: the full-dimensional patterns of n rows of rank r in general position, and the most there can be.
+        ``2 sum_{k < r} C(n - 1, k)``: the full-dimensional patterns of n rows of rank r in general position, and the most there can be of
+        these. Lower-dimensional ones, which the convex program does not need, are not counted.
     rank : int
     """
 
@@ -63,4 +65,8 @@ def arrangement_bound(X: Any) -> ArrangementBound:
     n, rank = len(X), row_space_basis(X).shape[1] if X.any() else 0
     if rank == 0:
         return ArrangementBound(1.0, 1, 0)
-    return ArrangementBound(2.0 * rank * (e * (n - 1) / rank) ** rank, n_patterns_general_position(n, rank), rank)
+    try:
+        cover = 2.0 * rank * (e * (n - 1) / rank) ** rank
+    except OverflowError:
+        cover = inf
+    return ArrangementBound(cover, n_patterns_general_position(n, rank), rank)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu._checks import check_matrix
+from skconvrelu._checks import check_count, check_matrix
 from skconvrelu.arrangements._counting import n_patterns_general_position
 from skconvrelu.arrangements._patterns import patterns_of
 
@@ -224,7 +224,7 @@ def enumerate_arrangements(X: Any, *, max_patterns: int = 100_000, full_dimensio
     Raises
     ------
     ValueError
-        If X is not a finite matrix, or there are more than ``max_patterns``.
+        If X is not a finite matrix, there are more than ``max_patterns``, or rounding leaves open what they are.
 
     See Also
     --------
@@ -241,8 +241,7 @@ def enumerate_arrangements(X: Any, *, max_patterns: int = 100_000, full_dimensio
            [1, 1, 1]])
     """
     X = check_matrix(X)
-    if max_patterns < 1:
-        raise ValueError(f"max_patterns must be at least 1, got {max_patterns!r}.")
+    check_count(max_patterns, "max_patterns")
     faces = _Faces(max_patterns)
     faces.visit(_Normals.of(X)[0], below=not full_dimensional)
     return faces.patterns()

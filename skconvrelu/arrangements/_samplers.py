@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from skconvrelu._checks import check_matrix
+from skconvrelu._checks import check_count, check_matrix
 from skconvrelu.arrangements._enumeration import exact_gates
 from skconvrelu.arrangements._patterns import merge_patterns
 from skconvrelu.row_space import row_space_coordinates
@@ -190,8 +190,7 @@ def sample_arrangements(
     X = check_matrix(X)
     if kind not in ("gaussian", "sparse", "data", "patches", "exact"):
         raise ValueError(f"kind must be 'gaussian', 'sparse', 'data', 'patches' or 'exact', got {kind!r}.")
-    if n_arrangements < 1:
-        raise ValueError(f"n_arrangements must be at least 1, got {n_arrangements!r}.")
+    check_count(n_arrangements, "n_arrangements")
     rng = check_random_state(random_state)
     biased = np.hstack([X, np.ones((len(X), 1))]) if fit_intercept else X
     if kind == "patches":

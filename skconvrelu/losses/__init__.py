@@ -6,7 +6,14 @@ program multiplies by the weights ``w_i = s_i / S``. Adding a loss means one cla
 """
 
 from skconvrelu.losses._base import Loss
-from skconvrelu.losses._coding import CLASSIFICATION, REGRESSION, classification_loss, coded_targets, regression_loss
+from skconvrelu.losses._coding import (
+    CLASSIFICATION,
+    REGRESSION,
+    check_targets,
+    classification_loss,
+    coded_targets,
+    regression_loss,
+)
 from skconvrelu.losses._piecewise import (
     AbsoluteError,
     HardMargin,
@@ -42,6 +49,7 @@ __all__ = [
     "SquaredError",
     "SquaredErrorOnCodes",
     "SquaredHinge",
+    "check_targets",
     "classification_loss",
     "coded_targets",
     "regression_loss",

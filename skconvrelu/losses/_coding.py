@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu._checks import check_no_missing
 from skconvrelu.losses._base import Loss
 from skconvrelu.losses._piecewise import AbsoluteError, HardMargin, Hinge, Huber, Quantile, SquaredHinge
 from skconvrelu.losses._smooth import BinaryLogLoss, MultinomialLogLoss, Poisson, SquaredError, SquaredErrorOnCodes
@@ -49,19 +50,37 @@ def classification_loss(name: str, labels: NDArray[np.intp], n_classes: int) -> 
     return loss, np.where(labels[:, None] == np.arange(n_classes), 1.0, -1.0)
 
 
+def check_targets(name: str, y: Array, free: Array | None = None) -> None:
+    """Refuse targets outside the domain of the loss, or without a finite optimum where ``free`` (n,) weights an intercept."""
+    if name != "poisson":
+        return
+    if (y < 0.0).any():
+        raise ValueError("y has negative entries, which loss='poisson' cannot fit; its targets must be y >= 0.")
+    if free is not None and not (free @ y.reshape(len(y), -1) > 0.0).all():
+        raise ValueError(
+            "y is zero wherever its weight is not: with loss='poisson' the intercept would be minus infinity. "
+            "Leave such a target out."
+        )
+
+
 def coded_targets(loss: str, y: Any, **params: float) -> tuple[Loss, Array]:
     """Loss and targets (n, K) from raw targets or class labels.
 
     Raises
     ------
     ValueError
-        If no loss has that name, or there is one class only.
+        If no loss of penalised training has that name, y holds what it cannot fit, or there is one class only.
     """
     y = np.asarray(y)
     if loss in REGRESSION:
-        return regression_loss(loss, **params), y.astype(np.float64).reshape(len(y), -1)
-    if loss not in CLASSIFICATION:
-        raise ValueError(f"loss must be one of {', '.join(REGRESSION + CLASSIFICATION)}, got {loss!r}.")
+        targets = y.astype(np.float64).reshape(len(y), -1)
+        check_no_missing(targets)
+        check_targets(loss, targets)
+        return regression_loss(loss, **params), targets
+    penalised = tuple(name for name in CLASSIFICATION if name != "hard_margin")
+    if loss not in penalised:
+        raise ValueError(f"loss must be one of {', '.join(REGRESSION + penalised)}, got {loss!r}.")
+    check_no_missing(y)
     classes, labels = np.unique(y, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(f"y holds one class only, {classes[0]!r}; loss={loss!r} needs two.")

@@ -68,8 +68,11 @@ class ArrangementDisplay:
         if X.shape[1] != 2 or not X.any():
             raise ValueError(f"only arrangements of two columns can be drawn; X has shape {X.shape}.")
         rows = X[X.any(axis=1)]
-        turned = np.mod(np.arctan2(rows[:, 1], rows[:, 0]) + 0.5 * np.pi, np.pi)
-        angles = np.unique(np.round(np.concatenate([turned, turned + np.pi]), 12))
+        turned = np.sort(np.mod(np.arctan2(rows[:, 1], rows[:, 0]) + 0.5 * np.pi, np.pi))
+        # angles are known to rounding: neighbours closer than that are one, the last and the first included
+        lines = turned[np.diff(turned, append=turned[0] + np.pi) > 1e-9]
+        lines = lines if len(lines) else turned[:1]
+        angles = np.concatenate([lines, lines + np.pi])
         middles = 0.5 * (angles + np.append(angles[1:], angles[0] + 2.0 * np.pi))
         patterns = X @ np.array([np.cos(middles), np.sin(middles)]) >= 0.0
         return cls(X=X, boundaries=np.append(angles, angles[0] + 2.0 * np.pi), patterns=patterns.T).plot(ax)

@@ -80,7 +80,10 @@ class HiddenUnitsDisplay:
             raise ValueError(f"only networks of one or two features can be drawn; X has {X.shape[1]}.")
         if network.output_weights.shape[1] != 1 or network.gates is not None:
             raise ValueError("only ReLU networks with one output can be drawn.")
-        return cls(network=network, X=X, y=None if y is None else np.asarray(y)).plot(ax)
+        y = None if y is None else np.asarray(y)
+        if y is not None and y.shape != (len(X),):
+            raise ValueError(f"y must have one value for each of the {len(X)} samples, got shape {y.shape}.")
+        return cls(network=network, X=X, y=y).plot(ax)
 
     def plot(self, ax: Any = None) -> HiddenUnitsDisplay:
         """Draw on ``ax`` or on new axes; returns the display itself."""
@@ -135,7 +138,7 @@ class HiddenUnitsDisplay:
         for k, (a, b) in enumerate(self.network.hidden_weights.T):
             line = _segment(a, b, self.network.hidden_biases[k], ends)
             if line is not None:
-                width = 0.5 + 2.0 * np.sqrt(sizes[k] / sizes.max())
+                width = 0.5 + 2.0 * np.sqrt(sizes[k] / (sizes.max() or 1.0))
                 label = None if self.unit_lines_ else "hidden units"
                 self.unit_lines_ += self.ax_.plot(*line.T, color="black", alpha=0.6, linewidth=width, label=label)
         if self.y is not None:

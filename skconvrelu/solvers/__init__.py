@@ -38,7 +38,15 @@ SOLVERS = {"mosek": mosek.solve, "clarabel": clarabel.solve, "scipy": cold.solve
 
 
 def choose_solver(solver: str) -> str:
-    """The backend that ``solver`` stands for: "auto" is MOSEK where it is installed and licensed, else "scipy"."""
+    """The backend that ``solver`` stands for: "auto" is MOSEK where it is installed and licensed, else "scipy".
+
+    Raises
+    ------
+    ValueError
+        If there is no such backend.
+    """
+    if solver not in ("auto", *SOLVERS):
+        raise ValueError(f"solver must be one of 'auto', {', '.join(map(repr, SOLVERS))}, got {solver!r}.")
     if solver != "auto":
         return solver
     return "mosek" if mosek.is_available() else "scipy"

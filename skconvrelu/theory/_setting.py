@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu._checks import check_matrix
-from skconvrelu._sklearn import check_sample_weight
-from skconvrelu.losses import Loss, coded_targets
+from skconvrelu._checks import check_matrix, check_weights
+from skconvrelu.losses import Loss, check_targets, coded_targets
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.program import ConvexProgram
 from skconvrelu.row_space import RowSpace
@@ -57,14 +56,15 @@ class Setting:
         kind, Y = coded_targets(loss, y, **params)
         if len(Y) != len(features):
             raise ValueError(f"y has {len(Y)} samples, X has {len(features)}.")
-        weights = np.asarray(check_sample_weight(sample_weight, features, dtype=np.float64), dtype=np.float64)
+        weights = check_weights(sample_weight, len(features))
         if not (weights > 0.0).all():
             raise ValueError("sample_weight must be positive here; leave out samples of weight zero.")
+        check_targets(loss, Y, weights if fit_intercept else None)
         if not isinstance(beta, Real) or not 0.0 < float(beta) < np.inf:
             raise ValueError(f"beta must be a positive finite number, got {beta!r}.")
         biased = np.hstack([features, np.ones((len(features), 1))]) if fit_intercept else features
         space = RowSpace.of(biased)
-        return cls(features, space.inward(biased), space, Y, weights / weights.sum(), kind, float(beta), fit_intercept)
+        return cls(features, space.inward(biased), space, Y, weights, kind, float(beta), fit_intercept)
 
     def program(self, patterns: Mask) -> ConvexProgram:
         """The convex program over patterns (P, n)."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu._checks import check_count
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.theory._setting import Setting
 
@@ -97,6 +98,7 @@ def descent_path(
     )
     setting.check_network(network)
     setting.check_network(optimum)
+    n_steps = check_count(n_steps, "n_steps")
     start, end = setting.objective(network), setting.objective(optimum)
     if end > start:
         raise ValueError(

@@ -12,7 +12,7 @@ from scipy.integrate import LSODA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from skconvrelu._checks import check_labels, check_matrix
+from skconvrelu._checks import check_count, check_labels, check_matrix, check_no_missing
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.theory._setting import check_margin_network
 
@@ -78,6 +78,10 @@ def balanced_network(n_features: int, n_hidden: int, scale: float, random_state:
     >>> round(balanced_network(3, 4, 0.1, random_state=0).penalty(), 12)
     0.04
     """
+    check_count(n_features, "n_features")
+    check_count(n_hidden, "n_hidden", 0)
+    if not 0.0 <= scale < np.inf:
+        raise ValueError(f"scale must be a nonnegative finite number, got {scale!r}.")
     rng = check_random_state(random_state)
     W = rng.standard_normal((n_features, n_hidden))
     w = rng.choice([-1.0, 1.0], size=n_hidden)
@@ -138,7 +142,7 @@ def gradient_flow(
     Raises
     ------
     ValueError
-        If the network or the data do not fit, or ``loss`` is unknown.
+        If the network or the data do not fit, ``loss`` is unknown, or a number is out of its range.
 
     Warns
     -----
@@ -157,13 +161,17 @@ def gradient_flow(
     X = check_matrix(X)
     if loss not in ("log_loss", "exponential", "squared_error"):
         raise ValueError(f"loss must be 'log_loss', 'exponential' or 'squared_error', got {loss!r}.")
-    if not duration > 0.0 or n_times < 2:
-        raise ValueError(f"duration must be positive and n_times at least 2, got {duration!r} and {n_times!r}.")
+    n_times, max_steps = check_count(n_times, "n_times", 2), check_count(max_steps, "max_steps")
+    if not 0.0 < duration < np.inf:
+        raise ValueError(f"duration must be positive and finite, got {duration!r}.")
     regression = loss == "squared_error"
     targets = np.asarray(y, dtype=np.float64) if regression else check_labels(y, len(X))
     if targets.shape != (len(X),):
         raise ValueError(f"y must have one value for each of the {len(X)} samples, got shape {targets.shape}.")
+    check_no_missing(targets)
     check_margin_network(network0, X)
+    if not network0.n_hidden:
+        raise ValueError("network0 has no hidden units, so nothing can flow; see balanced_network.")
     rescale = not regression if rescale is None else rescale
     d, m = network0.hidden_weights.shape
     flow = _Flow(X, targets, loss, rescale, kink_width, d, m)

@@ -46,7 +46,7 @@ class MaxMargin:
 
 
 def max_margin(
-    X: Any, y: Any, *, arrangements: Any = "exact", tol: float = 1e-6, random_state: Any = None
+    X: Any, y: Any, *, arrangements: Any = "exact", tol: float = 1e-8, random_state: Any = None
 ) -> MaxMargin:
     """The convex max-margin program and its dual (Wang & Pilanci 2022).
 
@@ -62,8 +62,8 @@ def max_margin(
         Two classes; the larger label is +1.
     arrangements : "exact", "search" or ndarray of shape (n_features, P), default="exact"
         All of them by enumeration, all of them by the search of the estimators, or those of given gates only.
-    tol : float, default=1e-6
-        Relative gap.
+    tol : float, default=1e-8
+        Relative gap. The network satisfies its KKT conditions to about the root of it.
     random_state : int, RandomState instance or None, default=None
 
     Returns
@@ -139,7 +139,7 @@ def nonconvex_kkt(
     *,
     method: str = "search",
     tol: float = 1e-3,
-    kink_tol: float = 1e-9,
+    kink_tol: float = 1e-4,
     time_limit: float | None = None,
     random_state: Any = None,
 ) -> NonconvexKKT:
@@ -160,9 +160,11 @@ def nonconvex_kkt(
     method : {"search", "exact"}, default="search"
         How the price is found; "exact" proves it.
     tol : float, default=1e-3
-        For both verdicts.
-    kink_tol : float, default=1e-9
-        Distance of a sample from a hyperplane, relative to the sizes of both vectors, at which it counts as lying on it.
+        For both verdicts. A network whose value is within a share g of the optimum satisfies the conditions to about the root of g,
+        and worse where the margin is small; one that was trained roughly needs a larger ``tol`` and ``kink_tol``.
+    kink_tol : float, default=1e-4
+        Distance of a sample from a hyperplane, relative to the sizes of both vectors, at which it counts as lying on it. Below ``tol``, it
+        cannot decide the verdict where there is no kink; where there is one, trained networks know it to the root of their accuracy.
     time_limit : float, default=None
         Seconds for "exact".
     random_state : int, RandomState instance or None, default=None

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import LinearConstraint, linprog, milp
 from sklearn.utils import check_random_state
 
+from skconvrelu._checks import check_count
 from skconvrelu.arrangements import enumerate_arrangements
 from skconvrelu.losses import BinaryLogLoss, Poisson, SquaredError, SquaredErrorOnCodes
 from skconvrelu.network import TwoLayerReLU
@@ -79,7 +80,7 @@ class OptimalSet:
     def member(self, random_state: Any = None, *, n_vertices: int = 5) -> Array:
         """Scales (m,) of a random convex combination of vertices."""
         rng = check_random_state(random_state)
-        shares = rng.dirichlet(np.ones(n_vertices))
+        shares = rng.dirichlet(np.ones(check_count(n_vertices, "n_vertices")))
         return sum((share * self.extreme(rng) for share in shares), np.zeros_like(self.alpha))
 
     def fewest_units(self) -> Array:
@@ -102,8 +103,10 @@ class OptimalSet:
         return self._sharpened(result.x[m:] > 0.5)
 
     def network(self, alpha: Any = None) -> TwoLayerReLU:
-        """The balanced network with these scales; ``alpha=None`` takes the stored member."""
+        """The balanced network with these nonnegative scales (m,); ``alpha=None`` takes the stored member."""
         alpha = self.alpha if alpha is None else np.asarray(alpha, dtype=np.float64)
+        if alpha.shape != self.alpha.shape or not (np.isfinite(alpha) & (alpha >= 0.0)).all():
+            raise ValueError(f"alpha must be {len(self.alpha)} finite nonnegative scales, got shape {alpha.shape}.")
         keep = alpha > 0.0
         units = Units(self.units[keep] * alpha[keep, None], self.directions[keep])
         hidden = Units(self._setting.space.inward(units.coef), units.directions).outputs(self._setting.X)
@@ -112,6 +115,8 @@ class OptimalSet:
 
     def _vertex(self, cost: Array) -> Array:
         A, b = self._equations
+        if not len(cost):  # the zero network is the only one
+            return self.alpha.copy()
         result = linprog(cost, A_eq=A, b_eq=b, bounds=(0.0, None), method="highs-ds")
         if result.x is None:
             raise RuntimeError(f"the linear program over the optimal set ended with: {result.message}")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from skconvrelu._checks import check_matrix
+from skconvrelu._checks import check_count, check_matrix
 from skconvrelu.row_space import null_space
 from skconvrelu.search.branch_and_bound import exact_price
 from skconvrelu.search.pricing import SETTLE, climb, price
@@ -115,7 +115,7 @@ def rectified_ellipsoid(X: Any) -> RectifiedEllipsoid:
     >>> Q.contains([0.6, 0.8]), Q.contains([0.8, 0.8]), Q.in_polar_set([1.0, 0.0])
     (True, False, True)
     """
-    return RectifiedEllipsoid(check_matrix(X))
+    return RectifiedEllipsoid(X)
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,12 @@ class RectifiedEllipsoid:
 
     X: Array = field(repr=False)
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "X", check_matrix(self.X))
+
     def points(self, n_points: int = 1000, *, boundary: bool = True, random_state: Any = None) -> Array:
         """Points (n_points, n_samples) of the set: images of uniform vectors of norm one, or of the whole ball."""
+        check_count(n_points, "n_points", 0)
         rng = check_random_state(random_state)
         d = self.X.shape[1]
         U = rng.standard_normal((n_points, d))
@@ -199,6 +203,8 @@ class RectifiedEllipsoid:
         z = np.asarray(z, dtype=np.float64)
         if z.shape != (len(self.X),):
             raise ValueError(f"a point of this space has {len(self.X)} coordinates, one a sample; got shape {z.shape}.")
+        if not np.isfinite(z).all():
+            raise ValueError("a point of this space has finite coordinates; got NaN or infinite ones.")
         return z
 
 
@@ -206,8 +212,12 @@ def _least_distance(G: Array, h: Array) -> Array | None:
     """Shortest ``w`` with ``G w >= h``; None where there is none (least distance programming by nonnegative least squares)."""
     if (h <= 0.0).all():
         return np.zeros(G.shape[1])
-    scale = np.abs(h).max()
-    E = np.vstack([G.T, h[None] / scale])
+    # w is measured in units in which both have size one
+    steepness = np.abs(G).max(initial=0.0)
+    if steepness == 0.0:
+        return None
+    scale = np.abs(h).max() / steepness
+    E = np.vstack([G.T / steepness, h[None] / np.abs(h).max()])
     f = np.r_[np.zeros(G.shape[1]), 1.0]
     residual = E @ nonnegative_least_squares(E, f) - f
     if np.linalg.norm(residual) <= 1e-9:
