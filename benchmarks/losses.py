@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.losses`` takes at most ``--rows`` standardised training rows of the first official split (concrete for the
 regression losses, ionosphere and german credit for the classes; Poisson gets the targets divided by their mean) at a fixed fraction
-of beta_max. The last columns are the sampled program's objective relative to ours and its seconds. One BLAS thread.
+of beta_max, which hard_margin has none of. The last columns are the sampled program's objective relative to ours and its seconds. One BLAS thread.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CASES = [
     *(
         (name, loss)
         for name in ("fd-ionosphere", "oh-german-credit-numeric")
-        for loss in ("log_loss", "hinge", "squared_hinge", "squared_error")
+        for loss in ("log_loss", "hinge", "squared_hinge", "squared_error", "hard_margin")
     ),
 ]
 
@@ -41,8 +41,9 @@ def row(name: str, loss: str, max_rows: int, fraction: float, tol: float) -> str
     if loss == "huber":
         params["epsilon"] = 0.5
     estimator = estimator_for(regression)
-    top = quiet_fit(estimator(refine=False, n_arrangements=20, tol=0.1, **params), X, y).beta_ / 0.01
-    beta = fraction * top
+    beta = 1.0  # of no account for hard_margin
+    if loss != "hard_margin":
+        beta = fraction * quiet_fit(estimator(refine=False, n_arrangements=20, tol=0.1, **params), X, y).beta_ / 0.01
     begin = time.perf_counter()
     model = quiet_fit(estimator(beta, tol=tol, **params), X, y)
     seconds = time.perf_counter() - begin
@@ -51,7 +52,7 @@ def row(name: str, loss: str, max_rows: int, fraction: float, tol: float) -> str
     certificate = model.certificate_
     above = (sampled.objective_ - model.objective_) / (model.objective_ - certificate.least_loss)
     return (
-        f"{name:24s} {loss:15s} {len(X):4d} {beta:9.3g} {model.objective_:11.7f} {certificate.gap_searched:8.1e} "
+        f"{name:24s} {loss:15s} {len(X):4d} {beta if loss != 'hard_margin' else np.nan:9.3g} {model.objective_:11.7f} {certificate.gap_searched:8.1e} "
         f"{certificate.recall:6.0%} {certificate.n_units:5d} {certificate.n_rounds:6d} {seconds:8.2f} | "
         f"{above:+9.1e} {time.perf_counter() - begin:8.2f}"
     )

@@ -8,12 +8,14 @@ lowered until the network, scaled to a margin of one, meets the dual bound.
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 
 from skconvrelu.losses import HardMargin, Hinge
 from skconvrelu.program import ConvexProgram, Solution
@@ -51,31 +53,44 @@ def max_margin(program: ConvexProgram, solve: Solve, tol: float, start: Units | 
     ------
     ValueError
         If the networks that were found, at the smallest penalty, do not separate the classes.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If no penalty brought the relative gap down to ``tol``.
     """
     _check_distinct(program)
     uniform = np.full(len(program.weights), 1.0 / len(program.weights))
     hinge = replace(program, loss=Hinge(), weights=uniform)
     beta = _FIRST * (hinge.beta_max() or 1.0)
     best: Trained | None = None
+    gap = np.inf
     for _ in range(_TIMES):
         trained = solve(replace(hinge, beta=beta), start)
         start = units_of(trained.program, trained.solution)
         scaled = _scaled(program, trained, beta)
         if scaled is not None:
-            if best is None or scaled.solution.objective < best.solution.objective:
-                best = scaled
             bound = scaled.certificate.lower_bound_searched
             bound = scaled.certificate.lower_bound_solved if bound is None else bound
-            gap = (scaled.solution.objective - bound) / scaled.solution.objective
-            logger.info("penalty %.2g: sum of norms %.8g, relative gap %.1e", beta, scaled.solution.objective, gap)
-            if gap <= _EXACT * tol:
+            own_gap = (scaled.solution.objective - bound) / scaled.solution.objective
+            logger.info("penalty %.2g: sum of norms %.8g, relative gap %.1e", beta, scaled.solution.objective, own_gap)
+            if own_gap <= _EXACT * tol:
                 return scaled
+            if best is None or scaled.solution.objective < best.solution.objective:
+                best, gap = scaled, own_gap
         beta *= _FACTOR
     if best is None:
         raise ValueError(
             "loss='hard_margin' needs arrangements that separate the classes, and none were found; use more arrangements, "
             "refine=True, or a loss that lets samples violate the margin, such as 'hinge'."
         )
+    warnings.warn(
+        f"The sum of norms {best.solution.objective:.6g} for a margin of one has a relative gap of {gap:.2g}, above tol={tol:.3g}, at every "
+        "penalty that was tried. Increase refine, max_iter or tol, or scale the features; objective_ and certificate_ are exact for the "
+        "point returned.",
+        ConvergenceWarning,
+        stacklevel=2,
+    )
     return best
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.datasets import load_iris, make_moons
+from sklearn.exceptions import ConvergenceWarning
 
 from skconvrelu import ConvexReLUClassifier
 
@@ -119,3 +120,11 @@ def test_small_penalties_of_the_hinge_loss_lead_to_it():
         scores.append(F @ G / np.linalg.norm(F) / np.linalg.norm(G))
     assert scores[0] < scores[2]
     assert scores[2] > 1.0 - 1e-5
+
+
+@pytest.mark.filterwarnings("ignore:The duality gap")
+def test_a_gap_that_stays_open_is_told():
+    X, y = make_moons(40, noise=0.1, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="for a margin of one has a relative gap"):
+        model = ConvexReLUClassifier(loss="hard_margin", refine=False, max_iter=12, tol=1e-9, random_state=0).fit(X, y)
+    assert model.dual_gap_ > 2e-9 * model.objective_
