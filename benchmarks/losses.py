@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.losses`` takes at most ``--rows`` standardised training rows of the first official split (concrete for the
 regression losses, ionosphere and german credit for the classes; Poisson gets the targets divided by their mean) at a fixed fraction
-of beta_max, which hard_margin has none of. The last columns are the sampled program's objective relative to ours and its seconds. One BLAS thread.
+of beta_max, which hard_margin has none of. The last columns are the sampled program's objective relative to ours and its seconds.
+One BLAS thread.
 """
 
 from __future__ import annotations
