@@ -85,8 +85,8 @@ def max_margin(program: ConvexProgram, solve: Solve, tol: float, start: Units | 
             "refine=True, or a loss that lets samples violate the margin, such as 'hinge'."
         )
     warnings.warn(
-        f"The sum of norms {best.solution.objective:.6g} for a margin of one has a relative gap of {gap:.2g}, above tol={tol:.3g}, at every "
-        "penalty that was tried. Increase refine, max_iter or tol, or scale the features; objective_ and certificate_ are exact for the "
+        f"The sum of norms {best.solution.objective:.6g} for a margin of one has a relative gap of {gap:.2g}, above tol={tol:.3g}, at "
+        "every penalty that was tried. Increase refine, max_iter or tol, or scale the features; objective_ and certificate_ are exact for the "
         "point returned.",
         ConvergenceWarning,
         stacklevel=2,
