@@ -86,8 +86,8 @@ def max_margin(program: ConvexProgram, solve: Solve, tol: float, start: Units | 
         )
     warnings.warn(
         f"The sum of norms {best.solution.objective:.6g} for a margin of one has a relative gap of {gap:.2g}, above tol={tol:.3g}, at "
-        "every penalty that was tried. Increase refine, max_iter or tol, or scale the features; objective_ and certificate_ are exact for the "
-        "point returned.",
+        "every penalty that was tried. Increase refine, max_iter or tol, or scale the features; objective_ and certificate_ are exact for "
+        "the point returned.",
         ConvergenceWarning,
         stacklevel=2,
     )

@@ -236,6 +236,6 @@ def test_output_too_small_to_matter_does_not_hold_up_the_others():
     X = rng.randn(60, 6)
     Y = np.column_stack([np.abs(X[:, 0]), 1e-3 * rng.randn(60)])
     with pytest.warns(ConvergenceWarning, match="gap over all arrangements"):
-        ConvexReLURegressor(1e-5, tol=1e-2, refine=1, random_state=0).fit(X, Y[:, 1])
-    together = ConvexReLURegressor(1e-5, tol=1e-2, refine=1, random_state=0).fit(X, Y)
+        ConvexReLURegressor(1e-5, tol=1e-2, refine=2, random_state=0).fit(X, Y[:, 1])
+    together = ConvexReLURegressor(1e-5, tol=1e-2, refine=2, random_state=0).fit(X, Y)
     assert together.certificate_.gap_searched <= 1e-2

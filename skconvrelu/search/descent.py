@@ -18,6 +18,9 @@ from skconvrelu.search.units import Units
 
 Array = NDArray[np.float64]
 
+#: activations that are worked on at once, so that they stay in a core's cache; and rows at least
+_CACHED, _LEAST_ROWS = 32_768, 64
+
 
 def descend(program: ConvexProgram, units: Units, *, steps: int, dtype: DType = np.float64) -> Units:
     """Improve units by at most ``steps`` L-BFGS iterations on ``(beta / 2) (||W1||^2 + ||w2||^2)`` plus the loss.
@@ -99,21 +102,36 @@ class _Balanced:
         return np.einsum("mk,mk->m", V, self.directions)
 
     def __call__(self, z: Array) -> tuple[float, Array]:
+        """Value and gradient, some rows at a time: activations then stay in the cache from the first product to the last."""
         program, X = self.program, self.X
         W, V, c = self._split(z)
-        Vx = V.astype(X.dtype)
-        active = X @ W.T.astype(X.dtype)
-        np.maximum(active, 0.0, out=active)
-        F = self.reach * (np.asarray(active @ Vx, dtype=np.float64) + self.basis @ c)
-        G = program.weights[:, None] * program.loss.gradient(F, program.Y)
-        Gx = G.astype(X.dtype)
-        value = program.loss_value(F) + 0.5 * self.beta * self.reach * float(np.square(W).sum() + np.square(V).sum())
-        grad_V = np.asarray(active.T @ Gx, dtype=np.float64)
-        np.sign(active, out=active)
-        active *= Gx @ Vx.T
-        grad_W = np.asarray(active.T @ X, dtype=np.float64)
+        n, K = program.Y.shape
+        Vx, down = V.astype(X.dtype), np.ascontiguousarray(W.T, dtype=X.dtype)
+        step = max(_LEAST_ROWS, _CACHED // max(len(W), 1))
+        workspace = np.empty((min(step, n), len(W)), dtype=X.dtype)
+        grad_W, grad_V, total, loss = np.zeros_like(W), np.zeros_like(V), np.zeros(K), 0.0
+        for first in range(0, n, step):
+            rows = slice(first, first + step)
+            part, Y, weights = X[rows], program.Y[rows], program.weights[rows]
+            active = np.matmul(part, down, out=workspace[: len(part)])
+            np.maximum(active, 0.0, out=active)
+            F = self.reach * (np.asarray(active @ Vx, dtype=np.float64) + self.basis @ c)
+            loss += float(weights @ program.loss.value(F, Y))
+            G = weights[:, None] * program.loss.gradient(F, Y)
+            Gx = G.astype(X.dtype)
+            total += G.sum(axis=0)
+            grad_V += active.T @ Gx
+            np.greater(active, 0.0, out=active)
+            if K == 1:  # the sides of the units can wait until the rows are summed
+                grad_W += active.T @ (part * Gx)
+            else:
+                active *= Gx @ Vx.T
+                grad_W += active.T @ part
+        if K == 1:
+            grad_W *= V
+        value = loss + 0.5 * self.beta * self.reach * float(np.square(W).sum() + np.square(V).sum())
         gradient = self.reach * np.concatenate(
-            [(grad_W + self.beta * W).ravel(), self._own(grad_V + self.beta * V).ravel(), self.basis.T @ G.sum(axis=0)]
+            [(grad_W + self.beta * W).ravel(), self._own(grad_V + self.beta * V).ravel(), self.basis.T @ total]
         )
         return value / self.unit, gradient / self.unit
 
