@@ -289,10 +289,8 @@ def largest_beta(program: ConvexProgram) -> float:
 
     Over all arrangements it does not depend on the sampler. Zero when no unit can gain anything.
     """
-    beta_max = program.beta_max()
-    if beta_max > 0.0 and program.constrained:
-        beta_max = max(beta_max, searched_max_price(program.X, program.zero_dual(), program.patterns))
-    return beta_max
+    found = searched_max_price(program.X, program.zero_dual(), program.patterns) if program.constrained else 0.0
+    return program.beta_max(at_least=found)
 
 
 def auto_beta(program: ConvexProgram) -> float:
