@@ -19,6 +19,8 @@ Index = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
 
+#: blocks that are projected at once where only the largest price matters
+_PRICED = 64
 #: share of the typical loss over which kinks are rounded to take gradients at them
 _ROUNDED = 1e-2
 
@@ -263,6 +265,22 @@ class ConvexProgram:
         found = project(self.X, self.patterns[self.block_patterns[blocks]], V, level=level, rtol=rtol)
         return found.upper, found.lower
 
+    def top_price(self, dual: Array, blocks: Index, *, level: float, rtol: float) -> tuple[float, float]:
+        """Valid upper and lower bounds of the largest price among blocks; below ``level`` they need not meet.
+
+        Blocks are projected in the order of their gradients' lengths, most of them only until they are below the largest price so far.
+        """
+        lengths = np.linalg.norm(self.gradients(dual, blocks), axis=1)
+        order = np.argsort(-lengths, kind="stable")
+        upper, lower = 0.0, 0.0
+        for first in range(0, len(blocks), _PRICED):
+            some = order[first : first + _PRICED]
+            if lengths[some[0]] <= max(level, upper):
+                return max(upper, float(lengths[some[0]])), lower
+            found, met = self.prices(dual, blocks[some], level=max(level, lower), rtol=rtol)
+            upper, lower = max(upper, float(found.max())), max(lower, float(met.max()))
+        return upper, lower
+
     def spectral_price(self, dual: Array) -> float:
         """``max_j ||Lambda' D_j X||_2`` over the patterns of the blocks: bounds the prices of all directions at once, cones left aside."""
         largest = 0.0
@@ -388,6 +406,23 @@ class Solution:
 
 def price_bounds(program: ConvexProgram, candidate: Candidate, *, rtol: float) -> Array:
     """Valid upper bounds (B,) of all prices at the candidate's dual point, cheap where it brought multipliers."""
+    upper, rest = _cheap_bounds(program, candidate, rtol)
+    if len(rest):
+        upper[rest] = np.minimum(upper[rest], program.prices(candidate.dual, rest, level=program.beta, rtol=rtol)[0])
+    return upper
+
+
+def worst_price(program: ConvexProgram, candidate: Candidate, *, rtol: float) -> float:
+    """A valid upper bound of the largest price, no smaller than beta where that is all that matters."""
+    upper, rest = _cheap_bounds(program, candidate, rtol)
+    settled = np.ones(len(upper), dtype=bool)
+    settled[rest] = False
+    worst = float(upper[settled].max(initial=0.0))
+    return max(worst, program.top_price(candidate.dual, rest, level=max(program.beta, worst), rtol=rtol)[0])
+
+
+def _cheap_bounds(program: ConvexProgram, candidate: Candidate, rtol: float) -> tuple[Array, Index]:
+    """Bounds from the candidate's multipliers, and the blocks that they leave open."""
     upper = np.full(program.n_blocks, np.inf)
     if program.constrained and len(candidate.priced):
         signs = 2.0 * program.masks(candidate.priced) - 1.0
@@ -396,16 +431,12 @@ def price_bounds(program: ConvexProgram, candidate: Candidate, *, rtol: float) -
     unclear = upper > program.beta * (1.0 + rtol)
     if candidate.tight and program.constrained:
         unclear[candidate.priced] = False
-    rest = np.flatnonzero(unclear)
-    if len(rest):
-        upper[rest] = np.minimum(upper[rest], program.prices(candidate.dual, rest, level=program.beta, rtol=rtol)[0])
-    return upper
+    return upper, np.flatnonzero(unclear)
 
 
 def evaluate(program: ConvexProgram, candidate: Candidate, *, solver: str, rtol: float = 1e-9) -> Solution:
     """Verify a candidate: drop blocks that only hold rounding, find the best intercept, scale the dual point, take the gap."""
-    bounds = price_bounds(program, candidate, rtol=rtol)
-    worst = bounds.max(initial=0.0)
+    worst = worst_price(program, candidate, rtol=rtol)
     dual = candidate.dual * min(1.0, program.beta / worst) if worst > 0.0 else candidate.dual
     dual_objective = max(program.dual_value(dual), program.least_loss())
     blocks, coef, intercept, objective = _drop_negligible(program, candidate, dual_objective)

@@ -15,6 +15,9 @@ from skconvrelu.search.units import Units
 
 Array = NDArray[np.float64]
 
+#: numbers of the design that are multiplied at once
+_AT_ONCE = 262_144
+
 
 def rescale(program: ConvexProgram, units: Units, *, max_iter: int = 50, tol: float = 1e-8) -> Units:
     """Minimise the objective over the scales of the units (and the intercept) by projected Newton steps, and drop the zeros.
@@ -61,7 +64,7 @@ class _Lasso:
         self.basis = program.intercept_basis
 
     def _outputs(self, scale: Array, c: Array) -> Array:
-        return (self.active * scale) @ self.directions + self.basis @ c
+        return self.active @ (scale[:, None] * self.directions) + self.basis @ c
 
     def value(self, scale: Array, c: Array) -> float:
         return self.program.loss_value(self._outputs(scale, c)) + self.program.beta * float(scale.sum())
@@ -79,14 +82,12 @@ class _Lasso:
         """Newton step over the free scales and the intercept; the others stay."""
         n, K, _ = root.shape
         index = np.flatnonzero(free)
-        if K == 1:
-            columns = self.active[:, index] * (root[:, 0, 0][:, None] * self.directions[index, 0])
-        else:
-            turned = np.einsum("nkl,mk->nlm", root, self.directions[index])
-            columns = (turned * self.active[:, None, index]).reshape(n * K, -1)
-        border = np.einsum("nkl,kq->nlq", root, self.basis).reshape(n * K, -1)
-        design = np.hstack([columns, border])
-        hessian = design.T @ design
+        size = len(index) + self.basis.shape[1]
+        hessian = np.zeros((size, size))
+        rows = max(1, _AT_ONCE // (K * max(size, 1)))
+        for first in range(0, n, rows):
+            design = self._design(slice(first, first + rows), root[first : first + rows], index)
+            hessian += design.T @ design
         diagonal = np.diagonal(hessian)
         # lifts the directions in which activations depend on each other; monotone decrease is checked by the caller
         hessian[np.diag_indices_from(hessian)] += 1e-10 * diagonal + 1e-12 * diagonal.mean() + np.finfo(float).tiny
@@ -95,3 +96,14 @@ class _Lasso:
         step = np.zeros(len(slope))
         step[index] = move[: len(index)]
         return step, move[len(index) :]
+
+    def _design(self, rows: slice, root: Array, index: NDArray[np.intp]) -> Array:
+        """Some rows of the derivative of the outputs in the free scales and the intercept, times the curvature root."""
+        active = self.active[rows][:, index]
+        if root.shape[1] == 1:
+            columns = active * (root[:, 0] * self.directions[index, 0])
+        else:
+            turned = np.einsum("nkl,mk->nlm", root, self.directions[index])
+            columns = (turned * active[:, None]).reshape(-1, len(index))
+        border = np.einsum("nkl,kq->nlq", root, self.basis).reshape(len(columns), -1)
+        return np.hstack([columns, border])

@@ -63,6 +63,8 @@ _FINEST, _ROOT = 1e-9, 0.1
 _LATE = 1e-3
 #: rows from which the first rounds see a subsample, and its size
 LARGE, SUBSAMPLE = 30_000, 15_000
+#: searched gap up to which rounds on many rows solve the convex program, too; and Newton steps of their weighing until then
+_ROUGH, _ROUGHLY_WEIGHED = 0.1, 8
 #: numbers in one array over rows and blocks beyond which the convex program is not solved
 _POLISHABLE = 15_000_000
 
@@ -231,6 +233,7 @@ class _Search:
         self.finest = max(_FINEST, _ROOT * tol**2)
         self.objectives: list[float] = []
         self.notes: list[str] = []
+        self.gap = np.inf  # of the last round, as searched
         self.effort = 1  # multiplies the starts of a round
         self.polish_work = 0.0  # of the last round, in multiplications
         self.entering = no_units(program)  # units that exact pricing met above beta
@@ -244,14 +247,15 @@ class _Search:
             try:
                 if self.accuracy >= _LATE:
                     units = descend(self.smooth, units, steps=_STEPS)
-                units = rescale(self.smooth, units)
+                polished = self._worth_polishing()
+                units = rescale(self.smooth, units, max_iter=50 if polished else _ROUGHLY_WEIGHED)
                 self.keep(units)
-                units, dual = self._polish_units(units)
+                units, dual = self._polish_units(units) if polished else self._as_they_are(units)
             except (np.linalg.LinAlgError, SolverError) as error:
                 self.notes.append(f"Round {number + 1} of the search stopped early ({error}).")
                 break
             found = self._look(units, dual)
-            gap = self._relative(searched_bound(self.program, dual, found.largest))
+            gap = self.gap = self._relative(searched_bound(self.program, dual, found.largest))
             # never looser again: the noise of a loose dual point looks like violations
             self.accuracy = max(min(self.accuracy, 0.1 * gap), min(self.accuracy, 0.3 * self.tol))
             self.objectives.append(self.value)
@@ -303,8 +307,7 @@ class _Search:
         """
         units = units.merged(self.program.X)
         if not len(units) or len(units) * len(self.program.X) > _POLISHABLE:
-            at_units = self.program.dual_point(units.outputs(self.program.X))
-            return units, at_units if len(units) else self.program.zero_dual()
+            return self._as_they_are(units)
         program = own_program(self.program, units)
         start = Solution.unverified(program, np.arange(len(units)), units.coef)
         solution = self._solve(program, self.accuracy, start)
@@ -313,6 +316,15 @@ class _Search:
         polished = Units(solution.coef, units.directions[solution.blocks])
         self.keep(polished)
         return polished, solution.dual
+
+    def _worth_polishing(self) -> bool:
+        """Of many rows the convex program is much dearer than descent; while arrangements are missing its digits are wasted."""
+        return len(self.program.X) <= LARGE or self.gap <= _ROUGH
+
+    def _as_they_are(self, units: Units) -> tuple[Units, Array]:
+        """Units without a convex program, and the dual point at their outputs."""
+        at_units = self.program.dual_point(units.outputs(self.program.X))
+        return units, at_units if len(units) else self.program.zero_dual()
 
     def _solve(self, program: ConvexProgram, accuracy: float, start: Solution) -> Solution:
         solution, note = self.polish(program, accuracy, start)
@@ -324,8 +336,8 @@ class _Search:
         """Solve over sampled and found arrangements together, and look around until the recall is high or the budget ends."""
         program, gates, solution, dual = self._solve_everything()
         units = units_of(program, solution)
-        prices = program.prices(dual, level=program.beta, rtol=0.1 * self.tol)[1]
-        largest = float(prices.max(initial=0.0))
+        every = np.arange(program.n_blocks)
+        largest = program.top_price(dual, every, level=program.beta, rtol=0.1 * self.tol)[1]
         n_starts, rediscovered = 0, np.zeros(len(units), dtype=bool)
         proven, in_vain = None, 0
         if not program.shared and len(program.X) <= _PROVABLE.get(program.X.shape[1], 0):
@@ -369,7 +381,7 @@ class _Search:
         program, best = self.program, self.best.merged(self.program.X)
         everything, gates, blocks = self._everything(best)
         solution, dual = None, program.dual_point(best.outputs(program.X))
-        if len(blocks) * len(program.X) <= _POLISHABLE:
+        if len(blocks) * len(program.X) <= _POLISHABLE and self._worth_polishing():
             try:
                 solution, dual = self._grow(everything, Solution.unverified(everything, blocks, best.coef))
             except (np.linalg.LinAlgError, SolverError) as error:
