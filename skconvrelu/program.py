@@ -412,13 +412,13 @@ def price_bounds(program: ConvexProgram, candidate: Candidate, *, rtol: float) -
     return upper
 
 
-def worst_price(program: ConvexProgram, candidate: Candidate, *, rtol: float) -> float:
-    """A valid upper bound of the largest price, no smaller than beta where that is all that matters."""
+def worst_price(program: ConvexProgram, candidate: Candidate, *, rtol: float, level: float) -> float:
+    """A valid upper bound of the largest price; below ``level`` it need not be close."""
     upper, rest = _cheap_bounds(program, candidate, rtol)
     settled = np.ones(len(upper), dtype=bool)
     settled[rest] = False
     worst = float(upper[settled].max(initial=0.0))
-    return max(worst, program.top_price(candidate.dual, rest, level=max(program.beta, worst), rtol=rtol)[0])
+    return max(worst, program.top_price(candidate.dual, rest, level=max(level, worst), rtol=rtol)[0])
 
 
 def _cheap_bounds(program: ConvexProgram, candidate: Candidate, rtol: float) -> tuple[Array, Index]:
@@ -434,9 +434,14 @@ def _cheap_bounds(program: ConvexProgram, candidate: Candidate, rtol: float) -> 
     return upper, np.flatnonzero(unclear)
 
 
-def evaluate(program: ConvexProgram, candidate: Candidate, *, solver: str, rtol: float = 1e-9) -> Solution:
-    """Verify a candidate: drop blocks that only hold rounding, find the best intercept, scale the dual point, take the gap."""
-    worst = worst_price(program, candidate, rtol=rtol)
+def evaluate(
+    program: ConvexProgram, candidate: Candidate, *, solver: str, rtol: float = 1e-9, level: float = 0.0
+) -> Solution:
+    """Verify a candidate: drop blocks that only hold rounding, find the best intercept, scale the dual point, take the gap.
+
+    Prices are told apart above beta, or above ``level`` where a coarser bound will do.
+    """
+    worst = worst_price(program, candidate, rtol=rtol, level=max(program.beta, level))
     dual = candidate.dual * min(1.0, program.beta / worst) if worst > 0.0 else candidate.dual
     dual_objective = max(program.dual_value(dual), program.least_loss())
     blocks, coef, intercept, objective = _drop_negligible(program, candidate, dual_objective)

@@ -64,7 +64,7 @@ _LATE = 1e-3
 #: rows from which the first rounds see a subsample, and its size
 LARGE, SUBSAMPLE = 30_000, 15_000
 #: searched gap up to which rounds on many rows solve the convex program, too; and Newton steps of their weighing until then
-_ROUGH, _ROUGHLY_WEIGHED = 0.1, 8
+_ROUGH, _ROUGHLY_WEIGHED = 0.1, 20
 #: numbers in one array over rows and blocks beyond which the convex program is not solved
 _POLISHABLE = 15_000_000
 
@@ -233,7 +233,7 @@ class _Search:
         self.finest = max(_FINEST, _ROOT * tol**2)
         self.objectives: list[float] = []
         self.notes: list[str] = []
-        self.gap = np.inf  # of the last round, as searched
+        self.gap, self.largest = np.inf, 0.0  # of the last round, as searched
         self.effort = 1  # multiplies the starts of a round
         self.polish_work = 0.0  # of the last round, in multiplications
         self.entering = no_units(program)  # units that exact pricing met above beta
@@ -255,6 +255,7 @@ class _Search:
                 self.notes.append(f"Round {number + 1} of the search stopped early ({error}).")
                 break
             found = self._look(units, dual)
+            self.largest = found.largest
             gap = self.gap = self._relative(searched_bound(self.program, dual, found.largest))
             # never looser again: the noise of a loose dual point looks like violations
             self.accuracy = max(min(self.accuracy, 0.1 * gap), min(self.accuracy, 0.3 * self.tol))
@@ -337,7 +338,8 @@ class _Search:
         program, gates, solution, dual = self._solve_everything()
         units = units_of(program, solution)
         every = np.arange(program.n_blocks)
-        largest = program.top_price(dual, every, level=program.beta, rtol=0.1 * self.tol)[1]
+        level = max(program.beta, self.largest if solution.solver == "descent" else 0.0)
+        largest = program.top_price(dual, every, level=level, rtol=0.1 * self.tol)[1]
         n_starts, rediscovered = 0, np.zeros(len(units), dtype=bool)
         proven, in_vain = None, 0
         if not program.shared and len(program.X) <= _PROVABLE.get(program.X.shape[1], 0):
@@ -388,7 +390,7 @@ class _Search:
                 self.notes.append(f"The last convex program could not be solved ({error}).")
         if solution is None:
             as_found = Candidate(blocks, best.coef, dual, 0, False)
-            solution = evaluate(everything, as_found, solver="descent", rtol=0.1 * self.tol)
+            solution = evaluate(everything, as_found, solver="descent", rtol=0.1 * self.tol, level=self.largest)
         else:  # solved to a tolerance: the best point so far may be the better one
             solution = solution.or_better(everything, blocks, best.coef)
         if program.shared:  # a bound for all directions, not for those at hand only
