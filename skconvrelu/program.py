@@ -265,20 +265,24 @@ class ConvexProgram:
         found = project(self.X, self.patterns[self.block_patterns[blocks]], V, level=level, rtol=rtol)
         return found.upper, found.lower
 
-    def top_price(self, dual: Array, blocks: Index, *, level: float, rtol: float) -> tuple[float, float]:
+    def top_price(
+        self, dual: Array, blocks: Index, *, level: float, rtol: float, known: Array | None = None
+    ) -> tuple[float, float]:
         """Valid upper and lower bounds of the largest price among blocks; below ``level`` they need not meet.
 
-        Blocks are projected in the order of their gradients' lengths, most of them only until they are below the largest price so far.
+        Blocks are projected in the order of what is known about them, upper bounds (len(blocks),) or the lengths of their gradients, and
+        most of them only until they are below the largest price so far.
         """
-        lengths = np.linalg.norm(self.gradients(dual, blocks), axis=1)
-        order = np.argsort(-lengths, kind="stable")
+        bounds = np.linalg.norm(self.gradients(dual, blocks), axis=1)
+        bounds = bounds if known is None else np.minimum(bounds, known)
+        order = np.argsort(-bounds, kind="stable")
         upper, lower = 0.0, 0.0
         for first in range(0, len(blocks), _PRICED):
             some = order[first : first + _PRICED]
-            if lengths[some[0]] <= max(level, upper):
-                return max(upper, float(lengths[some[0]])), lower
+            if bounds[some[0]] <= max(level, upper):
+                return max(upper, float(bounds[some[0]])), lower
             found, met = self.prices(dual, blocks[some], level=max(level, lower), rtol=rtol)
-            upper, lower = max(upper, float(found.max())), max(lower, float(met.max()))
+            upper, lower = max(upper, float(np.minimum(found, bounds[some]).max())), max(lower, float(met.max()))
         return upper, lower
 
     def spectral_price(self, dual: Array) -> float:
@@ -418,7 +422,8 @@ def worst_price(program: ConvexProgram, candidate: Candidate, *, rtol: float, le
     settled = np.ones(len(upper), dtype=bool)
     settled[rest] = False
     worst = float(upper[settled].max(initial=0.0))
-    return max(worst, program.top_price(candidate.dual, rest, level=max(level, worst), rtol=rtol)[0])
+    left = program.top_price(candidate.dual, rest, level=max(level, worst), rtol=rtol, known=upper[rest])[0]
+    return max(worst, left)
 
 
 def _cheap_bounds(program: ConvexProgram, candidate: Candidate, rtol: float) -> tuple[Array, Index]:

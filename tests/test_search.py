@@ -7,6 +7,7 @@ from problems import KINDS, SMOOTH, make_program
 from scipy.optimize import approx_fprime, minimize
 
 from skconvrelu.program import Solution
+from skconvrelu.search import descent
 from skconvrelu.search.branch_and_bound import exact_price
 from skconvrelu.search.descent import _Balanced, descend
 from skconvrelu.search.pricing import SETTLE, climb, price
@@ -66,6 +67,23 @@ def test_descent_improves(dtype):
     better = descend(program, units, steps=50, dtype=dtype)
     assert better.objective(program) < 0.9 * units.objective(program)
     assert descend(program, better, steps=0).objective(program) <= better.objective(program)
+
+
+@pytest.mark.parametrize("kind", ["squared_error", "log_loss-3"])
+def test_shares_of_the_rows_sum_to_the_whole(kind, monkeypatch):
+    """Rows cut into shares and these into cached pieces, none of which divides the other."""
+    program = make_program(kind, n=500)
+    units = random_units(program, 7)
+    whole = _Balanced(program, units.directions, np.float64)
+    z = whole.pack(units)
+    value, gradient = whole(z)
+    monkeypatch.setattr(descent, "_SHARE", 130)
+    monkeypatch.setattr(descent, "_CACHED", 0)
+    pieces, slopes = _Balanced(program, units.directions, np.float64)(z)
+    assert pieces == pytest.approx(value, rel=1e-13)
+    assert_allclose(slopes, gradient, rtol=1e-11, atol=1e-13)
+    alone, shared = (descend(program, units, steps=30, n_jobs=n_jobs) for n_jobs in (1, 2))
+    assert_array_equal(alone.coef, shared.coef)
 
 
 # pruning

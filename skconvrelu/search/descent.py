@@ -6,9 +6,12 @@ stalls at kinks (``x_i' u = 0``) the convex program takes over.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
+from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
@@ -20,9 +23,13 @@ Array = NDArray[np.float64]
 
 #: activations that are worked on at once, so that they stay in a core's cache; and rows at least
 _CACHED, _LEAST_ROWS = 32_768, 64
+#: rows that one thread sums at a time
+_SHARE = 8_192
 
 
-def descend(program: ConvexProgram, units: Units, *, steps: int, dtype: DType = np.float64) -> Units:
+def descend(
+    program: ConvexProgram, units: Units, *, steps: int, dtype: DType = np.float64, n_jobs: int | None = None
+) -> Units:
     """Improve units by at most ``steps`` L-BFGS iterations on ``(beta / 2) (||W1||^2 + ||w2||^2)`` plus the loss.
 
     Parameters
@@ -34,6 +41,8 @@ def descend(program: ConvexProgram, units: Units, *, steps: int, dtype: DType = 
     steps : int
     dtype : numpy floating type, default=float64
         Of the matrix products; float32 halves the time where only a direction is wanted.
+    n_jobs : int, default=None
+        Threads that share many rows; the result does not depend on it.
 
     Returns
     -------
@@ -43,14 +52,16 @@ def descend(program: ConvexProgram, units: Units, *, steps: int, dtype: DType = 
     if not len(units):
         return units
     problem = (_Shared if program.shared else _Balanced)(program, units.directions, dtype)
-    # a steeper limit on function values than on steps: they cost the same
-    found = minimize(
-        problem,
-        problem.pack(units),
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": steps, "maxfun": 2 * steps + 20, "maxcor": 10, "ftol": 1e-13, "gtol": 0.0},
-    )
+    jobs = effective_n_jobs(n_jobs) if len(program.X) > _SHARE else 1
+    with ThreadPoolExecutor(jobs) if jobs > 1 else nullcontext() as problem.pool:
+        # a steeper limit on function values than on steps: they cost the same
+        found = minimize(
+            problem,
+            problem.pack(units),
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": steps, "maxfun": 2 * steps + 20, "maxcor": 10, "ftol": 1e-13, "gtol": 0.0},
+        )
     moved = problem.unpack(found.x)
     return moved if len(moved) and moved.objective(program) < units.objective(program) else units
 
@@ -61,6 +72,9 @@ class _Balanced:
     Rows of X are divided by their root mean square norm and the objective by the loss of the zero network, which makes the
     iterates independent of the units of X and y and keeps L-BFGS's absolute tolerances meaningful.
     """
+
+    #: threads that share the rows
+    pool: ThreadPoolExecutor | None = None
 
     def __init__(self, program: ConvexProgram, directions: Array, dtype: DType) -> None:
         self.program, self.directions = program, directions
@@ -102,16 +116,33 @@ class _Balanced:
         return np.einsum("mk,mk->m", V, self.directions)
 
     def __call__(self, z: Array) -> tuple[float, Array]:
-        """Value and gradient, some rows at a time: activations then stay in the cache from the first product to the last."""
-        program, X = self.program, self.X
+        """Value and gradient; shares of the rows are summed in their order, whoever works on them."""
         W, V, c = self._split(z)
-        n, K = program.Y.shape
+        n = len(self.X)
+        shares = [slice(first, first + _SHARE) for first in range(0, n, _SHARE)]
+        run = map if self.pool is None or len(shares) == 1 else self.pool.map
+        loss, grad_W, grad_V, total = 0.0, np.zeros_like(W), np.zeros_like(V), np.zeros(V.shape[1])
+        for part in run(lambda rows: self._sums(rows, W, V, c), shares):
+            loss, grad_W, grad_V, total = loss + part[0], grad_W + part[1], grad_V + part[2], total + part[3]
+        value = loss + 0.5 * self.beta * self.reach * float(np.square(W).sum() + np.square(V).sum())
+        gradient = self.reach * np.concatenate(
+            [(grad_W + self.beta * W).ravel(), self._own(grad_V + self.beta * V).ravel(), self.basis.T @ total]
+        )
+        return value / self.unit, gradient / self.unit
+
+    def _sums(self, share: slice, W: Array, V: Array, c: Array) -> tuple[float, Array, Array, Array]:
+        """Loss, its gradients in both layers and of the outputs, summed over a share of the rows.
+
+        Some rows at a time: activations then stay in the cache from the first product to the last.
+        """
+        program, X, K = self.program, self.X, V.shape[1]
         Vx, down = V.astype(X.dtype), np.ascontiguousarray(W.T, dtype=X.dtype)
         step = max(_LEAST_ROWS, _CACHED // max(len(W), 1))
-        workspace = np.empty((min(step, n), len(W)), dtype=X.dtype)
-        grad_W, grad_V, total, loss = np.zeros_like(W), np.zeros_like(V), np.zeros(K), 0.0
-        for first in range(0, n, step):
-            rows = slice(first, first + step)
+        last = min(share.stop, len(X))
+        workspace = np.empty((min(step, last - share.start), len(W)), dtype=X.dtype)
+        loss, grad_W, grad_V, total = 0.0, np.zeros_like(W), np.zeros_like(V), np.zeros(K)
+        for first in range(share.start, last, step):
+            rows = slice(first, min(first + step, last))
             part, Y, weights = X[rows], program.Y[rows], program.weights[rows]
             active = np.matmul(part, down, out=workspace[: len(part)])
             np.maximum(active, 0.0, out=active)
@@ -127,13 +158,7 @@ class _Balanced:
             else:
                 active *= Gx @ Vx.T
                 grad_W += active.T @ part
-        if K == 1:
-            grad_W *= V
-        value = loss + 0.5 * self.beta * self.reach * float(np.square(W).sum() + np.square(V).sum())
-        gradient = self.reach * np.concatenate(
-            [(grad_W + self.beta * W).ravel(), self._own(grad_V + self.beta * V).ravel(), self.basis.T @ total]
-        )
-        return value / self.unit, gradient / self.unit
+        return loss, grad_W * V if K == 1 else grad_W, grad_V, total
 
 
 class _Shared(_Balanced):

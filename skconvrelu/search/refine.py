@@ -174,7 +174,7 @@ def _rounds_on_subsample(
     )
     for _ in range(4):
         smooth = part.smoothed(ROUNDED)
-        units = rescale(smooth, descend(smooth, units, steps=_STEPS, dtype=np.float32))
+        units = rescale(smooth, descend(smooth, units, steps=_STEPS, dtype=np.float32, n_jobs=n_jobs))
         found = _look(part, units, part.dual_point(units.outputs(part.X)), rng, n_jobs, tol)
         if not len(found.violators):
             break
@@ -246,7 +246,7 @@ class _Search:
             before = self.value
             try:
                 if self.accuracy >= _LATE:
-                    units = descend(self.smooth, units, steps=_STEPS)
+                    units = descend(self.smooth, units, steps=_STEPS, n_jobs=self.n_jobs)
                 polished = self._worth_polishing()
                 units = rescale(self.smooth, units, max_iter=50 if polished else _ROUGHLY_WEIGHED)
                 self.keep(units)
