@@ -31,9 +31,10 @@ from skconvrelu.arrangements import merge_patterns, patterns_of, sample_gates
 from skconvrelu.certificate import Certificate
 from skconvrelu.losses import HardMargin, Loss
 from skconvrelu.network import TwoLayerReLU
-from skconvrelu.program import ConvexProgram, Solution
+from skconvrelu.program import ConvexProgram
 from skconvrelu.search.blocks import as_start, blocks_of
 from skconvrelu.search.units import Units
+from skconvrelu.solution import Solution
 
 Array = NDArray[np.float64]
 

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from skconvrelu._threads import one_blas_thread
 from skconvrelu._training import Options, Problem
 from skconvrelu.network import TwoLayerReLU
-from skconvrelu.program import ConvexProgram, Solution
+from skconvrelu.program import ConvexProgram
 from skconvrelu.search.follow import follow
 from skconvrelu.search.units import Units, signed_axes
+from skconvrelu.solution import Solution
 from skconvrelu.solvers import independent_outputs, solve_program
 
 Array = NDArray[np.float64]

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from skconvrelu.losses import HardMargin, Hinge
-from skconvrelu.program import ConvexProgram, Solution
+from skconvrelu.program import ConvexProgram
 from skconvrelu.search.units import Units, units_of
+from skconvrelu.solution import Solution
 
 if TYPE_CHECKING:
     from skconvrelu._training import Trained

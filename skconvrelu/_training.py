@@ -17,7 +17,7 @@ from skconvrelu._hard_margin import max_margin
 from skconvrelu._rows import Rows, merge_rows
 from skconvrelu.certificate import Certificate
 from skconvrelu.losses import HardMargin, Loss
-from skconvrelu.program import ConvexProgram, Solution
+from skconvrelu.program import ConvexProgram
 from skconvrelu.row_space import RowSpace
 from skconvrelu.search.bounds import price_rounding, searched_bound
 from skconvrelu.search.entering import newcomers
@@ -27,6 +27,7 @@ from skconvrelu.search.proof import prove
 from skconvrelu.search.refine import MAX_ROUNDS, Observe, Refined
 from skconvrelu.search.units import Units, units_of
 from skconvrelu.search.violators import search_violators
+from skconvrelu.solution import Solution
 from skconvrelu.solvers import polish, solve_program
 
 Array = NDArray[np.float64]

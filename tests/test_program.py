@@ -5,7 +5,7 @@ import pytest
 from problems import KINDS, make_program, with_beta
 from scipy.optimize import minimize
 
-from skconvrelu.program import Candidate, evaluate
+from skconvrelu.solution import Candidate, evaluate
 from skconvrelu.solvers import solve_program
 
 

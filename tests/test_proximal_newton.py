@@ -7,7 +7,7 @@ import pytest
 from problems import PIECEWISE, SMOOTH, make_program
 from test_cones import exact_norms, problem
 
-from skconvrelu.program import Solution, evaluate
+from skconvrelu.solution import Solution, evaluate
 from skconvrelu.solvers import semismooth_system, warm, working_set
 from skconvrelu.solvers.cone_faces import ConeFaces
 from skconvrelu.solvers.newton_system import BlockFits

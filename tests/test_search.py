@@ -6,7 +6,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from problems import KINDS, SMOOTH, make_program
 from scipy.optimize import approx_fprime, minimize
 
-from skconvrelu.program import Solution
 from skconvrelu.search import descent
 from skconvrelu.search.branch_and_bound import exact_price
 from skconvrelu.search.descent import _Balanced, descend
@@ -14,6 +13,7 @@ from skconvrelu.search.pricing import SETTLE, climb, price
 from skconvrelu.search.pruning import rescale
 from skconvrelu.search.units import Units, signed_axes
 from skconvrelu.search.violators import _distinct, search_violators
+from skconvrelu.solution import Solution
 from skconvrelu.solvers.interior_point import InteriorPoint
 
 

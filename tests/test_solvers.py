@@ -10,7 +10,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skconvrelu import ConvexReLURegressor, solvers
 from skconvrelu.losses import SquaredError
-from skconvrelu.program import Candidate, ConvexProgram, evaluate
+from skconvrelu.program import ConvexProgram
+from skconvrelu.solution import Candidate, evaluate
 from skconvrelu.solvers import SolverError, SolverUnavailableError, clarabel, conic, solve_program, working_set
 
 # kind x activation x intercept x (n > d, n < d), weights alternating

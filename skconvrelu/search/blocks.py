@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu.program import ConvexProgram, Solution
+from skconvrelu.program import ConvexProgram
 from skconvrelu.search.units import Units
+from skconvrelu.solution import Solution
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

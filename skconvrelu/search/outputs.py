@@ -7,10 +7,11 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from skconvrelu._threads import one_blas_thread
-from skconvrelu.program import Candidate, ConvexProgram, evaluate
+from skconvrelu.program import ConvexProgram
 from skconvrelu.search.blocks import blocks_of, joined_gates
 from skconvrelu.search.refine import Observe, Polish, Refined, refine
 from skconvrelu.search.units import Units, signed_axes
+from skconvrelu.solution import Candidate, evaluate
 from skconvrelu.solvers import independent_outputs
 
 Array = NDArray[np.float64]

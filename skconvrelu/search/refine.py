@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu.program import Candidate, ConvexProgram, Solution, evaluate
+from skconvrelu.program import ConvexProgram
 from skconvrelu.search.blocks import blocks_of, joined_gates, own_program
 from skconvrelu.search.bounds import searched_bound, tolerable_price
 from skconvrelu.search.descent import descend
@@ -24,6 +24,7 @@ from skconvrelu.search.proof import prove
 from skconvrelu.search.pruning import rescale
 from skconvrelu.search.units import Units, no_units, units_of
 from skconvrelu.search.violators import Found, search_violators
+from skconvrelu.solution import Candidate, Solution, evaluate
 from skconvrelu.solvers import SolverError
 
 Array = NDArray[np.float64]

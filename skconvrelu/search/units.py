@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu.program import ConvexProgram, Solution
+from skconvrelu.program import ConvexProgram
+from skconvrelu.solution import Solution
 
 Array = NDArray[np.float64]
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from skconvrelu._threads import one_blas_thread
-from skconvrelu.program import ConvexProgram, Index, Solution
+from skconvrelu.program import ConvexProgram, Index
+from skconvrelu.solution import Solution
 from skconvrelu.solvers import clarabel, cold, mosek, warm
 from skconvrelu.solvers._errors import SolverError, SolverUnavailableError
 

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from skconvrelu.program import ConvexProgram, Solution, evaluate
+from skconvrelu.program import ConvexProgram
+from skconvrelu.solution import Solution, evaluate
 from skconvrelu.solvers._errors import SolverError, SolverUnavailableError
 from skconvrelu.solvers.conic import ConicForm, ConicSolution, conic_form
 

@@ -6,7 +6,8 @@ from contextlib import suppress
 
 import numpy as np
 
-from skconvrelu.program import ConvexProgram, Solution
+from skconvrelu.program import ConvexProgram
+from skconvrelu.solution import Solution
 from skconvrelu.solvers import growing_newton, working_set
 
 

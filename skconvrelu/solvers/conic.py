@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skconvrelu.losses import SquaredError
-from skconvrelu.program import Candidate, ConvexProgram
+from skconvrelu.program import ConvexProgram
+from skconvrelu.solution import Candidate
 from skconvrelu.solvers.conic_losses import conic_loss
 
 Array = NDArray[np.float64]

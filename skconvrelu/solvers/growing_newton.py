@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu.program import ConvexProgram, Index, Solution, evaluate
+from skconvrelu.program import ConvexProgram, Index
+from skconvrelu.solution import Solution, evaluate
 from skconvrelu.solvers.cone_faces import ConeFaces
 from skconvrelu.solvers.proximal_newton import ProximalNewton
 from skconvrelu.solvers.working_set import FIRST, LOOSEST, dearest_outside

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from skconvrelu._products import ColumnProducts
 from skconvrelu.losses import PiecewiseQuadratic
-from skconvrelu.program import Candidate, ConvexProgram, Solution
+from skconvrelu.program import ConvexProgram
+from skconvrelu.solution import Candidate, Solution
 from skconvrelu.solvers.loss_slacks import LossSlacks, SlackStep
 from skconvrelu.solvers.newton_system import BlockFits, NewtonSystem
 from skconvrelu.solvers.second_order_cone import Pair, Scaling, jordan_product, step_to_boundary
@@ -191,7 +192,7 @@ class InteriorPoint:
         )
 
     def _gap(self, state: _State, residuals: _Residuals) -> tuple[float, float]:
-        """Objective and gap of the iterate itself (verification afterwards is :func:`skconvrelu.program.evaluate`'s)."""
+        """Objective and gap of the iterate itself (verification afterwards is :func:`skconvrelu.solution.evaluate`'s)."""
         program = self.program
         objective = program.loss_value(residuals.outputs) + program.penalty(state.coef)
         dual = self._dual_point(state, residuals)

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu.program import ConvexProgram, Solution, evaluate
+from skconvrelu.program import ConvexProgram
+from skconvrelu.solution import Solution, evaluate
 from skconvrelu.solvers._errors import SolverError, SolverUnavailableError
 from skconvrelu.solvers.conic import ConicForm, ConicSolution, conic_form
 

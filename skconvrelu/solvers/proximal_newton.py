@@ -18,7 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu.program import Candidate, ConvexProgram, Index, Solution
+from skconvrelu.program import ConvexProgram, Index
+from skconvrelu.solution import Candidate, Solution
 from skconvrelu.solvers.cone_faces import ConeFaces
 from skconvrelu.solvers.loss_maps import loss_map
 from skconvrelu.solvers.newton_system import BlockFits

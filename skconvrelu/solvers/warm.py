@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from skconvrelu.program import ConvexProgram, Solution, evaluate, price_bounds
+from skconvrelu.program import ConvexProgram
+from skconvrelu.solution import Solution, evaluate, price_bounds
 from skconvrelu.solvers import working_set
 from skconvrelu.solvers.interior_point import InteriorPoint
 from skconvrelu.solvers.newton_system import iteration_flops

@@ -12,7 +12,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu.program import Candidate, ConvexProgram, Index, Solution, evaluate, price_bounds
+from skconvrelu.program import ConvexProgram, Index
+from skconvrelu.solution import Candidate, Solution, evaluate, price_bounds
 from skconvrelu.solvers.interior_point import InteriorPoint
 from skconvrelu.solvers.newton_system import iteration_flops
 

@@ -1,0 +1,186 @@
+"""The verified solution of a convex program: what a solver hands over, scaled into a certificate.
+
+Nothing here trusts a solver: objective, dual bound, gap and cone violation are computed from the arrays at hand
+(DESIGN: Pilanci & Ergen 2020; Wang, Lacotte & Pilanci 2022).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skconvrelu.program import ConvexProgram
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What a solver hands over: points, no claims.
+
+    ``multipliers`` (m, n) are nonnegative constraint multipliers of the blocks ``priced`` at the dual point; with them
+    the price of such a block is bounded by ``||X' D Lambda v + X'(2D - I) rho||`` without a projection. ``tight`` says
+    that they come from projections, so that these bounds are the prices themselves.
+    """
+
+    blocks: Index
+    coef: Array
+    dual: Array
+    n_iter: int
+    converged: bool
+    priced: Index = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
+    multipliers: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    tight: bool = False
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A verified point of a :class:`ConvexProgram`.
+
+    Attributes
+    ----------
+    blocks : ndarray of shape (m,)
+        Indices of the nonzero blocks.
+    coef : ndarray of shape (m, d)
+        Their vectors ``u_j``.
+    intercept : ndarray of shape (K,)
+    dual : ndarray of shape (n, K)
+        A dual feasible point, scaled so that every block's price bound is at most beta.
+    objective, dual_objective : float
+        Their values, or the least loss of any outputs if that is a higher bound; the optimum over these arrangements lies between.
+    scale : float
+        Loss of the network that is zero everywhere: the unit in which rounding is measured.
+    cone_violation : float
+    n_iter : int
+    solver : str
+    """
+
+    blocks: Index
+    coef: Array
+    intercept: Array
+    dual: Array
+    objective: float
+    dual_objective: float
+    scale: float
+    cone_violation: float
+    n_iter: int
+    solver: str
+
+    @classmethod
+    def unverified(cls, program: ConvexProgram, blocks: Index, coef: Array) -> Solution:
+        """A starting point: blocks and vectors of an earlier fit, its dual point taken at their outputs, nothing certified."""
+        F = program.outputs(blocks, coef)
+        return cls(
+            blocks=blocks,
+            coef=coef,
+            intercept=program.best_intercept(F),
+            dual=program.dual_point(F),
+            objective=np.inf,
+            dual_objective=-np.inf,
+            scale=1.0,
+            cone_violation=np.inf,
+            n_iter=0,
+            solver="",
+        )
+
+    def or_better(self, program: ConvexProgram, blocks: Index, coef: Array) -> Solution:
+        """With these vectors in place of its own if their objective is lower; the dual point and its bound stay."""
+        F = program.outputs(blocks, coef)
+        intercept = program.best_intercept(F)
+        objective = program.loss_value(F + intercept) + program.penalty(coef)
+        if not objective < self.objective:
+            return self
+        violation = program.cone_violation(blocks, coef)
+        return replace(
+            self, blocks=blocks, coef=coef, intercept=intercept, objective=objective, cone_violation=violation
+        )
+
+    @property
+    def gap(self) -> float:
+        """Absolute duality gap, never below zero."""
+        return max(0.0, self.objective - self.dual_objective)
+
+    def is_optimal(self, tol: float) -> bool:
+        """Whether the gap is below ``tol`` relative to the objective, or below what rounding lets anyone compute."""
+        return self.gap <= tol * self.objective + 1e-14 * self.scale
+
+
+def price_bounds(program: ConvexProgram, candidate: Candidate, *, rtol: float) -> Array:
+    """Valid upper bounds (B,) of all prices at the candidate's dual point, cheap where it brought multipliers."""
+    upper, rest = _cheap_bounds(program, candidate, rtol)
+    if len(rest):
+        upper[rest] = np.minimum(upper[rest], program.prices(candidate.dual, rest, level=program.beta, rtol=rtol)[0])
+    return upper
+
+
+def worst_price(program: ConvexProgram, candidate: Candidate, *, rtol: float, level: float) -> float:
+    """A valid upper bound of the largest price; below ``level`` it need not be close."""
+    upper, rest = _cheap_bounds(program, candidate, rtol)
+    settled = np.ones(len(upper), dtype=bool)
+    settled[rest] = False
+    worst = float(upper[settled].max(initial=0.0))
+    left = program.top_price(candidate.dual, rest, level=max(level, worst), rtol=rtol, known=upper[rest])[0]
+    return max(worst, left)
+
+
+def _cheap_bounds(program: ConvexProgram, candidate: Candidate, rtol: float) -> tuple[Array, Index]:
+    """Bounds from the candidate's multipliers, and the blocks that they leave open."""
+    upper = np.full(program.n_blocks, np.inf)
+    if program.constrained and len(candidate.priced):
+        signs = 2.0 * program.masks(candidate.priced) - 1.0
+        moved = program.gradients(candidate.dual, candidate.priced) + (signs * candidate.multipliers) @ program.X
+        upper[candidate.priced] = np.linalg.norm(moved, axis=1)
+    unclear = upper > program.beta * (1.0 + rtol)
+    if candidate.tight and program.constrained:
+        unclear[candidate.priced] = False
+    return upper, np.flatnonzero(unclear)
+
+
+def evaluate(
+    program: ConvexProgram, candidate: Candidate, *, solver: str, rtol: float = 1e-9, level: float = 0.0
+) -> Solution:
+    """Verify a candidate: drop blocks that only hold rounding, find the best intercept, scale the dual point, take the gap.
+
+    Prices are told apart above beta, or above ``level`` where a coarser bound will do.
+    """
+    worst = worst_price(program, candidate, rtol=rtol, level=max(program.beta, level))
+    dual = candidate.dual * min(1.0, program.beta / worst) if worst > 0.0 else candidate.dual
+    dual_objective = max(program.dual_value(dual), program.least_loss())
+    blocks, coef, intercept, objective = _drop_negligible(program, candidate, dual_objective)
+    return Solution(
+        blocks=blocks,
+        coef=coef,
+        intercept=intercept,
+        dual=dual,
+        objective=objective,
+        dual_objective=dual_objective,
+        scale=program.loss_value(np.zeros_like(program.Y)),
+        cone_violation=program.cone_violation(blocks, coef),
+        n_iter=candidate.n_iter,
+        solver=solver,
+    )
+
+
+def _drop_negligible(
+    program: ConvexProgram, candidate: Candidate, dual_objective: float
+) -> tuple[Index, Array, Array, float]:
+    """Zero the blocks an interior method leaves barely nonzero, as many as cost at most a tenth of the gap."""
+    norms = np.linalg.norm(candidate.coef, axis=1)
+
+    def point(keep: Mask) -> tuple[Index, Array, Array, float]:
+        blocks, coef = candidate.blocks[keep], candidate.coef[keep]
+        F = program.outputs(blocks, coef)
+        intercept = program.best_intercept(F)
+        return blocks, coef, intercept, program.loss_value(F + intercept) + program.penalty(coef)
+
+    full = point(norms > 0.0)
+    allowed = full[3] + 0.1 * max(full[3] - dual_objective, 0.0)
+    for threshold in (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-8):
+        thinned = point(norms > threshold * norms.max(initial=0.0))
+        if thinned[3] <= allowed:
+            return thinned
+    return full
