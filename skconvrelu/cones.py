@@ -56,7 +56,8 @@ def project(
     level : float, default=None
         Stop on a row as soon as ``upper <= level``, or ``lower > level`` with the two within 1%.
     rtol : float, default=1e-9
-        Otherwise stop when ``upper - lower <= rtol * ||v||``.
+        Otherwise stop when ``upper - lower`` is at most ``rtol`` times ``||v||`` or the level, whichever is less: norms near the
+        level would else be told apart from it only as well as the lengths of their gradients, which may be much larger.
     max_iter : int, default=60
         Interior-point iterations; the bounds are valid whenever it stops.
     """
@@ -116,7 +117,8 @@ class _Batch:
         # length^2 - ||Proj||^2 is at most the complementarity plus what infeasibility may add
         crossed = np.einsum("bn,bn->b", self.slack, self.rho)
         crossed += np.abs((self.Au - self.slack) * self.rho).sum(axis=1)
-        done = (up - low <= rtol * self.size) | (crossed <= rtol * length)
+        share = rtol if level is None else rtol * np.minimum(1.0, level / self.size)
+        done = (up - low <= share * self.size) | (crossed <= share * length)
         if level is not None:
             done |= (up <= level) | ((low > level) & (up - low <= 0.01 * low))
         if done.any():

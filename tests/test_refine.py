@@ -10,7 +10,9 @@ from sklearn.exceptions import ConvergenceWarning
 from test_estimators import labels, nonconvex_objective, regression_data
 
 from skconvrelu import ConvexReLUClassifier, ConvexReLURegressor
+from skconvrelu.search import closing as closing_module
 from skconvrelu.search import refine as refine_module
+from skconvrelu.search import violators as violators_module
 from skconvrelu.solvers import SolverError
 
 TARGETS = ("one", "two", "binary", "classes")
@@ -194,14 +196,15 @@ def test_failing_convex_program(monkeypatch, fails):
 
 def test_search_that_finds_no_violation_says_what_it_is_worth(monkeypatch):
     X, y = regression_data(30, 6)  # beyond the rank up to which the fit proves its optimality by itself
-    real = refine_module.search_violators
+    real = violators_module.search_violators
 
     def blind(*arguments, **options):
         found = real(*arguments, **options)
         none = np.zeros(len(found.violators), dtype=bool)
-        return refine_module.Found(found.violators[none], 0.0, np.zeros_like(found.rediscovered), found.n_starts)
+        return violators_module.Found(found.violators[none], 0.0, np.zeros_like(found.rediscovered), found.n_starts)
 
-    monkeypatch.setattr(refine_module, "search_violators", blind)
+    for module in (refine_module, closing_module):
+        monkeypatch.setattr(module, "search_violators", blind)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = ConvexReLURegressor(beta=1e-3, n_arrangements=5, random_state=0).fit(X, y)

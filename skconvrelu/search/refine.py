@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.blocks import blocks_of, joined_gates, own_program
-from skconvrelu.search.bounds import searched_bound, tolerable_price
+from skconvrelu.search.bounds import searched_bound
+from skconvrelu.search.closing import Evidence, Refined, last_look
 from skconvrelu.search.descent import descend
 from skconvrelu.search.entering import first_units, newcomers
-from skconvrelu.search.pricing import SCHEDULE
-from skconvrelu.search.proof import prove
 from skconvrelu.search.pruning import rescale
 from skconvrelu.search.units import Units, no_units, units_of
-from skconvrelu.search.violators import Found, search_violators
+from skconvrelu.search.violators import Found, search_violators, search_work, starts_per_side, unit_prices
 from skconvrelu.solution import Candidate, Solution, evaluate
 from skconvrelu.solvers import SolverError
 
@@ -40,23 +39,14 @@ MAX_ROUNDS = 40
 ROUNDED = 0.05
 #: L-BFGS steps of a round
 _STEPS = 300
-#: independent starts of a round for each output and sign: so many a dimension, at most so many for all; and of the last look
-_STARTS_PER_DIMENSION, _STARTS, _LAST_STARTS = 20, 800, 16_000
-#: operations of one search; with ten thousand samples and more they, not the numbers above, say how many starts there are
-_AFFORDABLE = 1e11
 #: violators found, as a share of the units, below which the next round has twice as many starts; and the most it may have
 _FEW, _MOST_EFFORT = 0.15, 16
-#: recall at which the last look is satisfied; and looks without a rediscovery after which further ones are in vain
-RECALL, _VAIN = 0.8, 3
-#: rows up to which exact pricing takes about a tenth of a second, for each rank; and cones after which it gives up
-_PROVABLE = {1: 10_000, 2: 2_000, 3: 500, 4: 60, 5: 25}
-_MAX_CONES = 5_000
 #: units that one round may add, beside as many as there are
 _ENTER = 100
 #: relative improvement of the objective, in units of tol, below which a round has stalled; and how many such rounds end the search
 _STALLED, _PATIENCE = 0.03, 6
 #: relative gap of the first round's convex program
-_LOOSEST = 3e-3
+_LOOSEST = 3e-2
 #: ... and the least one that is asked for, absolute and in units of tol squared: dual points, and with them prices, are accurate to
 #: the root of it only, so a violation may be too small to be worth anything at the accuracy of the round that met it
 _FINEST, _ROOT = 1e-9, 0.1
@@ -68,52 +58,6 @@ LARGE, SUBSAMPLE = 30_000, 15_000
 _ROUGH, _ROUGHLY_WEIGHED = 0.1, 20
 #: numbers in one array over rows and blocks beyond which the convex program is not solved
 _POLISHABLE = 15_000_000
-
-
-@dataclass
-class Refined:
-    """Where the search ended.
-
-    Attributes
-    ----------
-    program : ConvexProgram
-        Over the sampled patterns and those of the units found.
-    gates : ndarray of shape (P, d)
-        A gate for each of its patterns, the sampled ones first.
-    solution : Solution
-        Verified over ``program``.
-    objectives : list of float
-        Best objective after each round, never increasing.
-    largest : float
-        Largest price met at the solution's outputs, in any search from there.
-    dual : ndarray of shape (n, K)
-        The unscaled dual point that was priced.
-    n_starts : int
-        Independent starts at that dual point.
-    recall : float
-        Share of the active units that they ended in (1.0 when there is none).
-    converged : bool
-        The searched gap is at most tol times the objective.
-    bound : float
-        Lower bound of the objective if no arrangement prices above ``largest``.
-    proven_bound : float or None
-        Proven lower bound, where exact pricing is affordable.
-    notes : list of str
-        What went wrong on the way, for warnings.
-    """
-
-    program: ConvexProgram
-    gates: Array
-    solution: Solution
-    objectives: list[float] = field(default_factory=list)
-    largest: float = 0.0
-    dual: Array = field(default_factory=lambda: np.zeros((0, 0)))
-    n_starts: int = 0
-    recall: float = 1.0
-    converged: bool = False
-    bound: float = -np.inf
-    proven_bound: float | None = None
-    notes: list[str] = field(default_factory=list)
 
 
 def refine(
@@ -183,19 +127,6 @@ def _rounds_on_subsample(
     return units
 
 
-def _starts_per_side(program: ConvexProgram, effort: int = 1) -> int:
-    sides = 2 * program.Y.shape[1]
-    affordable = int(_AFFORDABLE / _work(program, sides))
-    most = max(16, min(_STARTS_PER_DIMENSION * program.X.shape[1], _STARTS // sides, affordable))
-    return effort * most
-
-
-def _work(program: ConvexProgram, n_starts: int) -> float:
-    """Operations of a search: both products of each step in both kinds of starts, and elementwise work of the same order."""
-    n, d = program.X.shape
-    return 8.0 * n_starts * sum(SCHEDULE) * n * d
-
-
 def _look(
     program: ConvexProgram,
     units: Units,
@@ -206,9 +137,17 @@ def _look(
     effort: int = 1,
 ) -> Found:
     """One round's search at the dual point that belongs to the units."""
-    per_side = _starts_per_side(program, effort)
+    per_side = starts_per_side(program, effort)
     level = program.beta * (1.0 + 0.1 * tol)
     return search_violators(program, dual, units, rng, n_starts=per_side, level=level, n_jobs=n_jobs)
+
+
+@dataclass(frozen=True)
+class _Priced:
+    """A dual point with the bound that the largest price met there gives."""
+
+    dual: Array
+    bound: float
 
 
 class _Search:
@@ -234,10 +173,11 @@ class _Search:
         self.finest = max(_FINEST, _ROOT * tol**2)
         self.objectives: list[float] = []
         self.notes: list[str] = []
-        self.gap, self.largest = np.inf, 0.0  # of the last round, as searched
+        self.gap, self.largest = np.inf, 0.0  # as searched: of the best dual point; of the last one
+        self.centre: _Priced | None = None  # the dual point with the best bound
         self.effort = 1  # multiplies the starts of a round
         self.polish_work = 0.0  # of the last round, in multiplications
-        self.entering = no_units(program)  # units that exact pricing met above beta
+        self.entering = no_units(program)  # units that the last look met above beta
         self.result: Refined | None = None
 
     def run(self, units: Units, max_rounds: int) -> Refined:
@@ -255,21 +195,22 @@ class _Search:
             except (np.linalg.LinAlgError, SolverError) as error:
                 self.notes.append(f"Round {number + 1} of the search stopped early ({error}).")
                 break
-            found = self._look(units, dual)
-            self.largest = found.largest
-            gap = self.gap = self._relative(searched_bound(self.program, dual, found.largest))
+            violators = self._price(units, dual)
+            gap = self.gap
             # never looser again: the noise of a loose dual point looks like violations
             self.accuracy = max(min(self.accuracy, 0.1 * gap), min(self.accuracy, 0.3 * self.tol))
             self.objectives.append(self.value)
             logger.info(
                 "round %d: objective %.8g, %d units, searched gap %.1e, largest price %.5g beta, %d violators",
-                number + 1, self.value, len(units), gap, found.largest / self.program.beta, len(found.violators),
+                number + 1, self.value, len(units), gap, self.largest / self.program.beta, len(violators),
             )  # fmt: skip
             if self.observe is not None and self.observe(self.best):
                 break
             # near the optimum the objective improves by the square of the gap only
             moved = before - self.value >= _STALLED * self.tol * self.value or gap < 0.9 * least
-            stalled, least = (0 if moved else stalled + 1), min(gap, least)
+            # a round whose program was solved coarsely may have missed what there was to gain
+            stalled = 0 if moved else stalled + (self.accuracy <= self.finest)
+            least = min(gap, least)
             if not moved:
                 self.accuracy = max(0.1 * self.accuracy, self.finest)
             if gap <= self.tol or stalled >= _PATIENCE:
@@ -277,18 +218,37 @@ class _Search:
                 if result.converged or stalled >= _PATIENCE:
                     return result
                 units = units_of(result.program, result.solution)
-                found = self._look(units, result.dual)
-            entering = self.entering + found.violators
+            entering = self.entering + violators
             self.entering = no_units(self.program)
             units = units + newcomers(self.program, entering[: max(_ENTER, len(units))], units)
         return self._close()
 
-    def _look(self, units: Units, dual: Array) -> Found:
-        """Search for violators; harder from now on if there were few and the polish is the dearer part of a round."""
-        found = _look(self.program, units, dual, self.rng, self.n_jobs, self.tol, self.effort)
-        work = _work(self.program, found.n_starts)
-        if len(found.violators) < _FEW * len(units) and work < self.polish_work:
+    def _price(self, units: Units, dual: Array) -> Units:
+        """Violators at the dual point, largest first; and on the way to it from the best one so far, the centre.
+
+        Solutions over few arrangements have dual points that swing from round to round. The point half way from the centre is
+        steadier: its bound is often the better one, and its violators, as far as they are violators of the dual point too, are
+        arrangements that a swing passes over (Wentges 1997, weighted Dantzig-Wolfe decomposition).
+        """
+        centre = self.centre
+        found = self._look_at(units, dual)
+        self.largest, violators = found.largest, found.violators
+        if centre is not None and centre.dual is not dual and self.gap > self.tol and self._worth_polishing():
+            between = self._look_at(units, 0.5 * (centre.dual + dual)).violators
+            if len(between):
+                level = self.program.beta * (1.0 + 0.1 * self.tol)
+                violators = violators + between[unit_prices(self.program, dual, between) > level]
+        if len(violators) < _FEW * len(units) and search_work(self.program, found.n_starts) < self.polish_work:
             self.effort = min(2 * self.effort, _MOST_EFFORT)
+        return violators
+
+    def _look_at(self, units: Units, dual: Array) -> Found:
+        """Search for violators at a dual point, which becomes the centre if its bound is better."""
+        found = _look(self.program, units, dual, self.rng, self.n_jobs, self.tol, self.effort)
+        bound = searched_bound(self.program, dual, found.largest)
+        if self.centre is None or bound > self.centre.bound:
+            self.centre = _Priced(dual, bound)
+        self.gap = self._relative(self.centre.bound)
         return found
 
     def keep(self, units: Units) -> None:
@@ -338,46 +298,37 @@ class _Search:
         """Solve over sampled and found arrangements together, and look around until the recall is high or the budget ends."""
         program, gates, solution, dual = self._solve_everything()
         units = units_of(program, solution)
-        every = np.arange(program.n_blocks)
         level = max(program.beta, self.largest if solution.solver == "descent" else 0.0)
-        largest = program.top_price(dual, every, level=level, rtol=0.1 * self.tol)[1]
-        n_starts, rediscovered = 0, np.zeros(len(units), dtype=bool)
-        proven, in_vain = None, 0
-        if not program.shared and len(program.X) <= _PROVABLE.get(program.X.shape[1], 0):
-            level = tolerable_price(program, dual, solution.objective * (1.0 - self.tol))
-            proven = prove(program, dual, units, level=level, max_nodes=_MAX_CONES)
-            self.entering, largest = proven.violators, max(largest, proven.lower)
-        while True:
-            found = search_violators(
-                program, dual, units, self.rng,
-                n_starts=_starts_per_side(program), level=program.beta, neighbours=n_starts == 0, n_jobs=self.n_jobs,
-            )  # fmt: skip
-            n_starts += found.n_starts
-            largest = max(largest, found.largest)
-            in_vain = 0 if (found.rediscovered & ~rediscovered).any() else in_vain + 1
-            rediscovered |= found.rediscovered
-            bound = searched_bound(program, dual, largest)
-            gap = solution.objective - bound
-            converged = gap <= self.tol * solution.objective + 1e-14 * solution.scale
-            recall = float(rediscovered.mean()) if len(units) else 1.0
-            enough = proven is not None or recall >= RECALL or n_starts >= _LAST_STARTS or in_vain >= _VAIN
-            if not converged or enough:
-                break
-        proven_bound = None
-        if proven is not None:
-            proven_bound = searched_bound(program, dual, proven.upper)
+        found = self._last_look(program, solution, units, dual, level)
+        self.entering = found.entering
+        if not found.converged and self.centre is not None and self.centre.bound > found.bound:
+            steady = self.centre.dual
+            point = Candidate(solution.blocks, solution.coef, steady, solution.n_iter, converged=True)
+            centred = evaluate(program, point, solver=solution.solver, rtol=0.1 * self.tol, level=level)
+            again = self._last_look(program, centred, units, steady, level)
+            self.centre = replace(self.centre, bound=min(self.centre.bound, again.bound))
+            self.entering = self.entering + again.entering
+            if again.bound > found.bound:
+                found, solution, dual = again, centred, steady
         logger.info(
             "objective %.8g, gap over %d arrangements %.1e, searched %.1e, recall %.2f of %d units by %d starts",
             solution.objective, len(gates), solution.gap / max(solution.objective, 1e-300),
-            gap / max(solution.objective, 1e-300), recall, len(units), n_starts,
+            (solution.objective - found.bound) / max(solution.objective, 1e-300), found.recall, len(units), found.n_starts,
         )  # fmt: skip
         if self.result is None or solution.objective <= self.result.solution.objective:
             self.result = Refined(
-                program=program, gates=gates, solution=solution, largest=largest, dual=dual, n_starts=n_starts,
-                recall=recall, converged=converged, bound=min(bound, solution.objective), proven_bound=proven_bound,
+                program=program, gates=gates, solution=solution, largest=found.largest, dual=dual,
+                n_starts=found.n_starts, recall=found.recall, converged=found.converged,
+                bound=min(found.bound, solution.objective), proven_bound=found.proven_bound,
             )  # fmt: skip
         self.result.objectives, self.result.notes = list(self.objectives), list(self.notes)
         return self.result
+
+    def _last_look(
+        self, program: ConvexProgram, solution: Solution, units: Units, dual: Array, level: float
+    ) -> Evidence:
+        largest = program.top_price(dual, np.arange(program.n_blocks), level=level, rtol=0.1 * self.tol)[1]
+        return last_look(program, solution, units, dual, self.rng, largest=largest, tol=self.tol, n_jobs=self.n_jobs)
 
     def _solve_everything(self) -> tuple[ConvexProgram, Array, Solution, Array]:
         """The convex program over all patterns that count; gates of its patterns; its solution; and its dual point, unscaled."""

@@ -16,12 +16,16 @@ from numpy.typing import NDArray
 from skconvrelu._products import CHUNK
 from skconvrelu._threads import one_blas_thread
 from skconvrelu.program import ConvexProgram
-from skconvrelu.search.pricing import SETTLE, climb, price
+from skconvrelu.search.pricing import SCHEDULE, SETTLE, climb, price
 from skconvrelu.search.shared import best_directions, climb_shared, sides_of
 from skconvrelu.search.units import Units, signed_axes
 
 Array = NDArray[np.float64]
 
+#: independent starts of a search for each output and sign: so many a dimension, at most so many for all
+_STARTS_PER_DIMENSION, _STARTS = 20, 800
+#: operations of one search; with ten thousand samples and more they, not the numbers above, say how many starts there are
+_AFFORDABLE = 1e11
 #: cosine from which two unit vectors count as the same maximiser
 SAME = 0.99
 #: starts whose first price is at least this share of the level are settled to full accuracy, at most so many of a batch
@@ -50,6 +54,19 @@ class Found:
     largest: float
     rediscovered: NDArray[np.bool_]
     n_starts: int
+
+
+def starts_per_side(program: ConvexProgram, effort: int = 1) -> int:
+    """Independent starts of one search for each output and sign, times ``effort``."""
+    sides = 2 * program.Y.shape[1]
+    affordable = int(_AFFORDABLE / search_work(program, sides))
+    return effort * max(16, min(_STARTS_PER_DIMENSION * program.X.shape[1], _STARTS // sides, affordable))
+
+
+def search_work(program: ConvexProgram, n_starts: int) -> float:
+    """Operations of a search: both products of each step in both kinds of starts, and elementwise work of the same order."""
+    n, d = program.X.shape
+    return 8.0 * n_starts * sum(SCHEDULE) * n * d
 
 
 def search_violators(
