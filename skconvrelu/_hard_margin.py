@@ -31,9 +31,13 @@ Solve = Callable[[ConvexProgram, "Units | None"], "Trained"]
 logger = logging.getLogger(__name__)
 
 #: first penalty of the hinge loss as a fraction of its beta_max, the factor between penalties, and how often it is lowered
-_FIRST, _FACTOR, _TIMES = 3e-2, 0.1, 6
+_FIRST, _FACTOR, _TIMES = 3e-2, 0.1, 10
 #: relative gap, in units of tol, at which the penalty counts as exact
 _EXACT = 2.0
+
+
+class NotSeparated(ValueError):
+    """No network that was found separates the classes."""
 
 
 def max_margin(program: ConvexProgram, solve: Solve, tol: float, start: Units | None) -> Trained:
@@ -52,7 +56,7 @@ def max_margin(program: ConvexProgram, solve: Solve, tol: float, start: Units | 
 
     Raises
     ------
-    ValueError
+    NotSeparated
         If the networks that were found, at the smallest penalty, do not separate the classes.
 
     Warns
@@ -81,7 +85,7 @@ def max_margin(program: ConvexProgram, solve: Solve, tol: float, start: Units | 
                 best, gap = scaled, own_gap
         beta *= _FACTOR
     if best is None:
-        raise ValueError(
+        raise NotSeparated(
             "loss='hard_margin' needs arrangements that separate the classes, and none were found; use more arrangements, "
             "refine=True, or a loss that lets samples violate the margin, such as 'hinge'."
         )

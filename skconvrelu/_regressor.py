@@ -51,7 +51,7 @@ class ConvexReLURegressor(RegressorMixin, BaseConvexReLU):
         "gated_relu" drops the cone constraints: the gates decide which samples a unit sees, in ``predict`` too.
     refine : bool or int, default=True
         Search over all arrangements, starting from the sampled ones: rounds of descent, pruning, the convex program, and pricing, until
-        no arrangement found would lower the objective by more than ``tol``. An int is a limit of rounds (True: 40); False or 0
+        no arrangement found would lower the objective by more than ``tol``. An int is a limit of rounds (True: 60); False or 0
         solves over the given arrangements only, as do ``arrangements="exact"`` (they are all there are) and gated ReLU.
     shared_units : bool, default=False
         With several outputs: False lets every hidden unit feed one of them, True all of them, as in the vector-output network with

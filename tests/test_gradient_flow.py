@@ -105,6 +105,30 @@ def test_alignment_on_a_kink_uses_a_derivative_in_between():
     assert alignment(network, half, y)[0] == pytest.approx(1.0)
 
 
+def test_derivatives_on_a_kink_that_alignment_takes_are_at_most_one():
+    """At w = (0, 1) the sample (1, 0) can bring the pull from (-2, 1) to (-1, 1), no further."""
+    X, y = np.array([[1.0, 0.0], [-2.0, 1.0], [0.0, -1.0]]), np.array([1, 1, -1])
+    network = TwoLayerReLU(np.array([[0.0], [2.0]]), np.zeros(1), np.array([[1.0]]), np.zeros(1))
+    assert alignment(network, X, y)[0] == pytest.approx(np.sqrt(0.5))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_alignment_takes_the_best_derivatives(seed):
+    """A grid over the derivatives of the samples on the unit's hyperplane finds none better, and one as good."""
+    rng = np.random.default_rng(seed)
+    d, kinks = int(rng.integers(3, 6)), int(rng.integers(1, 4))
+    w = np.eye(d)[0]
+    on = np.c_[np.zeros(kinks), rng.normal(size=(kinks, d - 1))]
+    off = rng.normal(size=(3, d)) * 10.0 ** rng.uniform(-1.0, 0.5)
+    off[:, 0] = np.abs(off[:, 0])
+    X, y = np.vstack([on, off, -w]), np.r_[rng.choice([-1, 1], kinks), 1, 1, 1, -1]
+    network = TwoLayerReLU(w[:, None], np.zeros(1), np.array([[1.0]]), np.zeros(1))
+    grid = np.stack(np.meshgrid(*[np.linspace(0.0, 1.0, 31)] * kinks), axis=-1).reshape(-1, kinks)
+    pulls = off.sum(axis=0) + (grid * y[:kinks]) @ on
+    best = (pulls[:, 0] / np.linalg.norm(pulls, axis=1)).max()
+    assert best - 1e-12 <= alignment(network, X, y)[0] <= best + 0.02
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_flow_on_orthogonally_separable_data_is_the_max_margin_network(seed):
     X, y = orthogonally_separable(seed)

@@ -1,8 +1,11 @@
 """Max margin: the convex program and its dual against a conic solver, KKT points and what their multipliers prove."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy.optimize import linprog
+from sklearn.exceptions import ConvergenceWarning
 
 from skconvrelu.arrangements import enumerate_arrangements, exact_gates
 from skconvrelu.network import TwoLayerReLU
@@ -152,3 +155,59 @@ def test_lower_bound_holds_for_any_separating_network():
 def test_refusals(network, y, message):
     with pytest.raises(ValueError, match=message):
         nonconvex_kkt(network, np.eye(2), y)
+
+
+def kinked(slope, height=0.0):
+    """A network whose first unit has a sample on its hyperplane; the derivative there would have to be ``-slope``."""
+    X = np.array([[slope, 1.0], [1.0, height], [0.0, -1.0]])
+    W = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, -1.0]])
+    return TwoLayerReLU(W, np.zeros(3), np.array([[1.0], [1.0], [-1.0]]), np.zeros(1)), X, [1, 1, -1]
+
+
+def test_derivatives_on_a_kink_are_at_most_one():
+    assert nonconvex_kkt(*kinked(-0.5)).is_kkt
+    assert nonconvex_kkt(*kinked(-1.0)).is_kkt
+    assert nonconvex_kkt(*kinked(-2.0)).residual > 0.1
+
+
+def test_samples_near_a_hyperplane_do_not_lie_on_it():
+    assert nonconvex_kkt(*kinked(-0.5, 5e-4), kink_tol=1e-3).is_kkt
+    assert nonconvex_kkt(*kinked(-0.5, 5e-4)).residual > 0.1
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e4, 1e8])
+def test_verdicts_do_not_depend_on_the_units_of_the_features(scale):
+    """A network off the optimum by a unit that one sample does not need, and the optimum."""
+    X, y = scale * np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0]]), [1, 1, -1]
+    for size, optimal in ((np.sqrt(3.0), False), (1.0, True)):
+        W = np.array([[1.0, -size, 0.0], [0.0, 0.0, 1.0]]) / np.sqrt(scale)
+        w = np.array([[1.0], [size], [-1.0]]) / np.sqrt(scale)
+        found = nonconvex_kkt(TwoLayerReLU(W, np.zeros(3), w, np.zeros(1)), X, y, method="exact")
+        assert found.is_kkt is optimal
+        assert found.is_optimal is optimal
+        assert found.value * scale == pytest.approx(3.0 if optimal else 5.0)
+
+
+def test_margins_far_from_the_origin_are_found():
+    X = np.c_[np.arange(4.0) + 2000.0, np.ones(4)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = max_margin(X, [-1, 1, 1, 1])
+    assert found.value == pytest.approx(4001.0, rel=1e-5)  # one unit along (2, -4001) and its negative
+    assert (np.array([-1, 1, 1, 1]) * found.network.predict(X)).min() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("X", "message"), [([[1.0], [2.0]], "lie on one ray"), ([[0.0], [2.0]], r"1 sample\(s\) are zero")]
+)
+def test_what_no_network_separates_is_refused(X, message):
+    with pytest.raises(ValueError, match=message):
+        max_margin(X, [1, -1])
+
+
+def test_gates_that_do_not_separate_are_told_apart_from_that():
+    X = [[1.0, 0.0], [-1.0, 0.1], [0.0, 1.0], [0.3, -1.0]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        with pytest.raises(ValueError, match="no separating network was found over these arrangements"):
+            max_margin(X, [1, 1, -1, -1], arrangements=np.array([[1.0], [0.0]]))

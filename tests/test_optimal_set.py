@@ -1,7 +1,12 @@
 """All global optima: against perturbed conic programs, cases known by hand, and the networks' own objectives."""
 
+import warnings
+from itertools import combinations
+
 import numpy as np
 import pytest
+from scipy.optimize import nnls
+from sklearn.exceptions import ConvergenceWarning
 
 from skconvrelu.arrangements import enumerate_arrangements
 from skconvrelu.theory import optimal_set
@@ -155,3 +160,47 @@ def test_members_are_checked():
             optima.network(alpha)
     with pytest.raises(ValueError, match="n_vertices"):
         optima.member(n_vertices=0)
+
+
+@pytest.mark.parametrize("offset", [0.0, 20.0, 2000.0])
+@pytest.mark.parametrize("seed", [0, 2, 11])
+def test_members_of_poorly_scaled_problems_are_optimal_too(seed, offset):
+    """Far from the origin prices are known to few digits, and more units have to count as possibly active."""
+    rng = np.random.default_rng(seed)
+    n, beta = (12, 1e-4) if seed == 11 else (10, 3e-3)
+    X = np.sort(rng.integers(0, 20, (n, 1)).astype(float), axis=0) + offset
+    y = rng.normal(size=n)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        optima = optimal_set(X, y, beta=beta)
+    assert optima.lower_bound <= optima.objective <= optima.lower_bound * (1.0 + 1e-4)
+    for alpha in (optima.alpha, optima.member(0), optima.extreme(0), optima.extreme(1), optima.fewest_units()):
+        worse = optima.network(alpha).objective(X, y, beta=beta) - optima.objective
+        assert abs(worse) <= max(1e-6 * optima.objective, optima.objective - optima.lower_bound)
+
+
+def test_no_set_where_the_active_units_cannot_be_told():
+    X = 1e-6 * np.random.default_rng(0).normal(size=(8, 2))
+    y = np.random.default_rng(1).normal(size=8)
+    with (
+        pytest.warns(ConvergenceWarning, match="duality gap"),
+        pytest.raises(ValueError, match="X: prices of units are not known"),
+    ):
+        optimal_set(X, y, beta=3e-9)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_smaller_support_has_the_optimal_fit(seed):
+    """Every subset of the units with one unit less than the fewest is tried."""
+    X, y = data(seed, n=7)
+    optima = optimal_set(X, y, beta=3e-3)
+    fewest = int((optima.fewest_units() > 0.0).sum())
+    active = np.einsum("nm,mk->nkm", np.maximum(np.c_[X, np.ones(7)] @ optima.units.T, 0.0), optima.directions)[:, 0]
+    active, fit = active - active.mean(axis=0), optima.fit[:, 0] - optima.fit.mean()
+    misfits = [
+        nnls(active[:, list(some)], fit)[1] for some in combinations(range(len(optima.alpha)), max(fewest - 1, 0))
+    ]
+    assert len(misfits) >= 1
+    assert min(misfits) > 1e-4 * np.linalg.norm(fit)
+    some = np.flatnonzero(optima.fewest_units() > 0.0)
+    assert nnls(active[:, some], fit)[1] < 1e-6 * np.linalg.norm(fit)

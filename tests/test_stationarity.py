@@ -197,3 +197,34 @@ def test_no_verdict_on_what_cannot_be_judged(bad, message):
     X, y = data()
     with pytest.raises(ValueError, match=message):
         subsampled_program(random_network(), X, **{"y": y, "beta": 0.1, **bad})
+
+
+@pytest.mark.parametrize(("target", "stationary"), [(0.2, True), (0.1, True), (0.05, False), (-0.1, False)])
+def test_derivatives_on_a_kink_stay_between_zero_and_one(target, stationary):
+    """One unit with a sample on its hyperplane, whose derivative would have to be ``0.1 / target``."""
+    size, beta = 0.8, 0.05
+    X, y = np.array([[1.0, 0.0], [-1.0, 1.0]]), np.array([target, size**2 + 2.0 * beta])
+    network = TwoLayerReLU(np.array([[0.0], [size]]), np.zeros(1), np.array([[size]]), np.zeros(1))
+    found = clarke_stationarity(network, X, y, beta=beta, fit_intercept=False)
+    assert found.is_stationary is stationary
+    assert found.gates[0, 0] == pytest.approx(np.clip(0.1 / target, 0.0, 1.0) if target > 0.0 else 0.0, abs=1e-9)
+
+
+@pytest.mark.parametrize("copies", [[1.0, 1.0], [1.0, 2.0], [1.0, -1.0]])
+def test_dependent_samples_on_a_kink_do_not_switch_apart(copies):
+    """Along the hyperplane's normal the objective is smooth, or nearly so, though each sample has a kink of its own."""
+    size, beta = 0.8, 0.05
+    first, other = copies
+    X = np.array([[0.0, first], [0.0, other], [1.0, 0.5]])
+    y = np.array([1.0 / first, -1.0 / other, size**2 + 3.0 * beta])
+    network = TwoLayerReLU(np.array([[size], [0.0]]), np.zeros(1), np.array([[size]]), np.zeros(1))
+
+    def value(shift):
+        moved = TwoLayerReLU(np.array([[size], [shift]]), np.zeros(1), np.array([[size]]), np.zeros(1))
+        return moved.objective(X, y, beta=beta)
+
+    slopes = [(value(t) - value(0.0)) / t for t in (1e-7, -1e-7)]
+    found = clarke_stationarity(network, X, y, beta=beta, fit_intercept=False)
+    nearest = 0.0 if slopes[0] * slopes[1] <= 0.0 else min(map(abs, slopes))
+    assert found.distance == pytest.approx(nearest, abs=1e-6)
+    assert nearest > 0.01 or other < 0.0

@@ -34,7 +34,7 @@ Observe = Callable[[Units], bool]
 logger = logging.getLogger(__name__)
 
 #: rounds that refine=True may take
-MAX_ROUNDS = 40
+MAX_ROUNDS = 60
 #: share of the typical loss over which descent and pruning round the kinks of a piecewise linear one
 ROUNDED = 0.05
 #: L-BFGS steps of a round

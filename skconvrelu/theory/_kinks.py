@@ -8,8 +8,16 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
+#: roundings that a hidden value may carry
+_ROUNDINGS = 8.0
+
+
 def hidden_and_kinks(X: Array, W: Array, kink_tol: float) -> tuple[Array, NDArray[np.bool_]]:
-    """Hidden values ``X W`` (n, m), and where they are at most ``kink_tol`` of the sizes of both vectors."""
+    """Hidden values ``X W`` (n, m), and where they are at most ``kink_tol`` of the largest one of their unit, or rounding.
+
+    The sizes of the two vectors are no measure: far from the origin they are much larger than any difference between samples.
+    """
     values = X @ W
-    sizes = np.outer(np.linalg.norm(X, axis=1), np.linalg.norm(W, axis=0))
-    return values, np.abs(values) <= kink_tol * sizes
+    rounding = _ROUNDINGS * np.finfo(float).eps * np.outer(np.linalg.norm(X, axis=1), np.linalg.norm(W, axis=0))
+    allowed = np.maximum(kink_tol * np.abs(values).max(axis=0, initial=0.0), rounding if kink_tol > 0.0 else -1.0)
+    return values, np.abs(values) <= allowed

@@ -6,21 +6,25 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import lsq_linear
+from scipy.optimize import minimize_scalar
 
 from skconvrelu._checks import check_labels, check_matrix
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.theory._kinks import hidden_and_kinks
+from skconvrelu.theory._nonnegative import bounded_least_squares
 from skconvrelu.theory._setting import check_margin_network
 
 Array = NDArray[np.float64]
+
+#: logarithm of the largest ratio of the lengths of two vectors whose cosines are compared
+_SPAN = 20.0
 
 
 def alignment(network: TwoLayerReLU, X: Any, y: Any, *, kink_tol: float = 1e-9) -> Array:
     """Cosine between each unit ``w`` and ``s X' D(w) y``, s the sign of its output weight.
 
-    On a unit's hyperplane the entry of ``D(w)`` is any number in [0, 1], and the one that brings the direction nearest counts:
-    flows often move along kinks.
+    On a unit's hyperplane the entry of ``D(w)`` is any number in [0, 1], and those of the largest cosine count, since flows often move
+    along kinks; where no choice brings a positive one, those that reach furthest along ``w``.
 
     While outputs are still near zero, every unit of a gradient flow moves along ``X' D(w) y``; from small initial weights some unit's
     cosine comes above any ``1 - delta`` before the outputs grow (Wang & Pilanci 2022, early alignment).
@@ -33,7 +37,7 @@ def alignment(network: TwoLayerReLU, X: Any, y: Any, *, kink_tol: float = 1e-9) 
     y : array-like of shape (n_samples,)
         Two classes; the larger label is +1.
     kink_tol : float, default=1e-9
-        Distance of a sample from a hyperplane, relative to the sizes of both vectors, at which it counts as lying on it.
+        Hidden value, relative to the largest one of the unit, at which a sample counts as lying on the unit's hyperplane.
 
     Returns
     -------
@@ -65,20 +69,31 @@ def alignment(network: TwoLayerReLU, X: Any, y: Any, *, kink_tol: float = 1e-9) 
         kinks = at_kink[:, k]
         pull = signed[(values[:, k] > 0.0) & ~kinks].sum(axis=0)
         direction = W[:, k] / np.linalg.norm(W[:, k])
-        pulls = [pull]
         if kinks.any():
-            A = signed[kinks].T
-            pulls += [pull + A.sum(axis=1), pull + A @ _nearest(direction, pull, A)]
-        lengths = [np.linalg.norm(p) for p in pulls]
-        cosines[k] = max(
-            direction @ p / length if length > 0.0 else 0.0 for p, length in zip(pulls, lengths, strict=True)
-        )
+            pull = _best_aligned(direction, pull, signed[kinks].T)
+        length = np.linalg.norm(pull)
+        cosines[k] = direction @ pull / length if length > 0.0 else 0.0
     return cosines
 
 
-def _nearest(direction: Array, pull: Array, A: Array) -> Array:
-    """Derivatives ``g`` in [0, 1] for which ``pull + A g`` is nearest to the ray along ``direction``."""
-    found = lsq_linear(
-        np.column_stack([A, -direction]), -pull, bounds=(0.0, np.r_[np.ones(A.shape[1]), np.inf]), method="bvls"
+def _best_aligned(direction: Array, pull: Array, A: Array) -> Array:
+    """The vector ``p = pull + A g``, g in [0, 1], of largest cosine with a unit vector, or the furthest one if none is positive.
+
+    It lies on the projection of the direction on the cone of these vectors, ``min ||direction - r p||``, which is convex in r and r p. For
+    each r the best p is a least-squares solution; what is left is one variable.
+    """
+    furthest = pull + A @ (direction @ A > 0.0)
+    if direction @ furthest <= 0.0:
+        return furthest
+
+    def nearest(log_r: float) -> Array:
+        return pull + A @ bounded_least_squares(A, np.exp(-log_r) * direction - pull, 1.0)
+
+    def distance(log_r: float) -> float:
+        return float(np.linalg.norm(direction - np.exp(log_r) * nearest(log_r)))
+
+    centre = -np.log(np.linalg.norm(furthest))
+    found = minimize_scalar(
+        distance, bounds=(centre - _SPAN, centre + _SPAN), method="bounded", options={"xatol": 1e-9, "maxiter": 500}
     )
-    return np.asarray(found.x[:-1])
+    return nearest(found.x)

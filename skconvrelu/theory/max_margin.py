@@ -12,6 +12,7 @@ from scipy.optimize import linprog
 
 from skconvrelu._checks import check_labels, check_matrix
 from skconvrelu._classifier import ConvexReLUClassifier
+from skconvrelu._hard_margin import NotSeparated
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.theory._kinks import hidden_and_kinks
 from skconvrelu.theory._setting import check_margin_network
@@ -73,7 +74,8 @@ def max_margin(
     Raises
     ------
     ValueError
-        If there are not two classes, the arrangements do not separate them, or there are too many to enumerate.
+        If there are not two classes, no network without biases separates them, none of the arrangements does or none was found for the
+        scaling of X, or there are too many to enumerate.
 
     Examples
     --------
@@ -83,12 +85,19 @@ def max_margin(
     (1.5, array([ 1. , -0.5]))
     """
     X = check_matrix(X)
-    check_labels(y, len(X))
+    _check_separable(X, check_labels(y, len(X)))
     searches = isinstance(arrangements, str) and arrangements == "search"
     model = ConvexReLUClassifier(
         loss="hard_margin", fit_intercept=False, arrangements="gaussian" if searches else arrangements,
         refine=searches, tol=tol, random_state=random_state,
-    ).fit(X, np.asarray(y))  # fmt: skip
+    )  # fmt: skip
+    try:
+        model.fit(X, np.asarray(y))
+    except NotSeparated as error:
+        raise ValueError(
+            "no separating network was found over these arrangements; take arrangements='exact', append a constant column to X for hidden "
+            "biases, or centre and scale the features where the margin is small beside them."
+        ) from error
     return MaxMargin(
         value=model.objective_,
         dual_value=model.objective_ - model.dual_gap_,
@@ -96,6 +105,24 @@ def max_margin(
         network=model.network_,
         lower_bound_proven=model.certificate_.lower_bound_proven,
     )
+
+
+def _check_separable(X: Array, codes: Array) -> None:
+    """Networks without biases are positively homogeneous: zero at the origin, and of one sign along a ray."""
+    sizes = np.linalg.norm(X, axis=1)
+    if not sizes.all():
+        raise ValueError(
+            f"X: {int((sizes == 0.0).sum())} sample(s) are zero, where every network without biases is; append a constant column."
+        )
+    rays = X / sizes[:, None]
+    along = rays @ rays.T
+    same = (along > 0.5) & (np.linalg.norm(rays[:, None] - rays[None], axis=2) <= 4.0 * np.finfo(float).eps)
+    clash = (same & (np.outer(codes, codes) < 0.0)).any(axis=1)
+    if clash.any():
+        raise ValueError(
+            f"X: {int(clash.sum())} samples lie on one ray with a sample of the other class, and no network without biases separates them; "
+            "append a constant column."
+        )
 
 
 @dataclass(frozen=True)
@@ -109,7 +136,8 @@ class NonconvexKKT:
     dual_coef : ndarray of shape (n_samples,)
         ``lambda`` of the best multipliers ``y_i lambda_i >= 0``.
     residual : float
-        Largest violation of stationarity and complementarity, relative to the largest weight; zero at a KKT point.
+        Largest violation of stationarity relative to the largest weight, and of complementarity relative to the value; zero at a KKT
+        point, and the same in all units of X.
     is_kkt : bool
         ``residual <= tol``.
     price : float
@@ -119,7 +147,8 @@ class NonconvexKKT:
     lower_bound : float
         ``y' lambda`` divided by the price (or its bound) where that is above one: no network of margin one has a smaller value.
     is_optimal : bool
-        A KKT point whose multipliers are dual feasible, ``price <= 1 + tol``: it is globally optimal (Wang & Pilanci 2022).
+        A KKT point whose multipliers are dual feasible, ``price <= 1 + tol``, and bound its value from below up to ``10 tol``: it is
+        globally optimal (Wang & Pilanci 2022).
     """
 
     value: float
@@ -163,8 +192,8 @@ def nonconvex_kkt(
         For both verdicts. A network whose value is within a share g of the optimum satisfies the conditions to about the root of g,
         and worse where the margin is small; one that was trained roughly needs a larger ``tol`` and ``kink_tol``.
     kink_tol : float, default=1e-4
-        Distance of a sample from a hyperplane, relative to the sizes of both vectors, at which it counts as lying on it. Below ``tol``, it
-        cannot decide the verdict where there is no kink; where there is one, trained networks know it to the root of their accuracy.
+        Hidden value, relative to the largest one of the unit, at which a sample counts as lying on the unit's hyperplane. Trained networks
+        know their kinks to the root of their accuracy.
     time_limit : float, default=None
         Seconds for "exact".
     random_state : int, RandomState instance or None, default=None
@@ -203,6 +232,7 @@ def nonconvex_kkt(
     uppers = [side.upper for side in sides if side.upper is not None]
     bound = max(uppers) if len(uppers) == 2 else None
     largest = found if bound is None else bound
+    lower_bound = float(multipliers.sum()) / max(1.0, largest)
     return NonconvexKKT(
         value=value,
         dual_coef=dual,
@@ -210,8 +240,8 @@ def nonconvex_kkt(
         is_kkt=residual <= tol,
         price=found,
         price_bound=bound,
-        lower_bound=float(multipliers.sum()) / max(1.0, largest),
-        is_optimal=residual <= tol and largest <= 1.0 + tol,
+        lower_bound=lower_bound,
+        is_optimal=residual <= tol and largest <= 1.0 + tol and value <= lower_bound * (1.0 + 10.0 * tol),
     )
 
 
@@ -227,7 +257,7 @@ def _scaled(network: TwoLayerReLU, X: Array, codes: Array) -> tuple[Array, Array
 
 
 def _multipliers(W: Array, w: Array, X: Array, codes: Array, kink_tol: float) -> tuple[Array, float]:
-    """Multipliers (n,) of least largest violation, and that violation relative to the largest weight.
+    """Multipliers (n,) of least largest violation, and that violation relative to the largest weight or to the value.
 
     Variables of the linear program: mu_i >= 0, the part of it that counts at each kink (0 <= nu <= mu_i), and the violation.
     """
@@ -245,7 +275,9 @@ def _multipliers(W: Array, w: Array, X: Array, codes: Array, kink_tol: float) ->
         rows += [np.hstack([inner, at_kinks]), np.r_[codes * np.maximum(values[:, j], 0.0), np.zeros(n_kinks)][None]]
         targets += [W[:, j], w[[j]]]
     excess = codes * (np.maximum(values, 0.0) @ w) - 1.0
-    rows.append(np.hstack([np.diag(np.maximum(excess, 0.0)), np.zeros((n, n_kinks))]))
+    # lambda is of the size of the value, not of the weights: in these units both violations are shares
+    worth = 2.0 * size / max(float(np.square(W).sum() + np.square(w).sum()), 1e-300)
+    rows.append(np.hstack([np.diag(worth * np.maximum(excess, 0.0)), np.zeros((n, n_kinks))]))
     targets.append(np.zeros(n))
     A, b = np.vstack(rows), np.concatenate(targets)
     column = -np.ones((len(A), 1))

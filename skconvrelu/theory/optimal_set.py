@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from skconvrelu.losses import BinaryLogLoss, Poisson, SquaredError, SquaredError
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.units import Units
+from skconvrelu.solution import Solution
 from skconvrelu.solvers import solve_program
 from skconvrelu.theory._nonnegative import nonnegative_least_squares, project_on_cone
 from skconvrelu.theory._setting import Setting
@@ -29,6 +31,10 @@ _SAME = 1.0 - 1e-9
 _DEPENDENT = 1e-6
 #: scales below this fraction of their sum count as zero
 _ZERO = 1e-7
+#: factor by which the tolerance of activity is widened while members are worse than the solution, and the widest
+_WIDER, _WIDEST = 10.0, 1e-2
+#: excess of a member's objective over the solution's, relative to it, that rounding explains
+_EXCESS = 1e-7
 
 
 @dataclass(frozen=True)
@@ -165,7 +171,8 @@ def optimal_set(
     tol : float, default=1e-8
         Relative gap of the program's solution.
     active_tol : float, default=1e-5
-        Relative distance of a price to beta at which a block counts as possibly active.
+        Relative distance of a price to beta at which a block counts as possibly active. It is widened, to at most 1e-2, until members
+        are as good as the solution: on data of poor scaling prices are known to fewer digits.
     **params
         Parameters of the loss.
 
@@ -176,7 +183,7 @@ def optimal_set(
     Raises
     ------
     ValueError
-        If the loss is not strictly convex, or there are too many patterns.
+        If the loss is not strictly convex, there are too many patterns, or the scaling of X leaves the active units unknown.
 
     Examples
     --------
@@ -195,12 +202,11 @@ def optimal_set(
             f"loss={loss!r} is not strictly convex, so outputs and dual point need not be unique; "
             "use 'squared_error', 'poisson', 'squared_error_on_classes', or 'log_loss' with two classes."
         )
+    if not isinstance(active_tol, Real) or not 0.0 < float(active_tol) <= _WIDEST:
+        raise ValueError(f"active_tol must be a number in (0, {_WIDEST}], got {active_tol!r}.")
     program = setting.program(_patterns(setting, arrangements))
     solution = solve_program(program, solver="scipy", tol=tol, max_iter=1000)
-    units = _rays(program, solution.dual, active_tol)
-    fit = program.outputs(solution.blocks, solution.coef) + solution.intercept
-    equations = _equations(setting, units, fit)
-    alpha = nonnegative_least_squares(*equations)
+    units, equations, alpha = _polytope(setting, program, solution, float(active_tol))
     hidden = Units(units.coef * alpha[:, None], units.directions).outputs(setting.X)
     possible = _possible(equations, alpha)
     free = equations[0][:, possible]
@@ -219,6 +225,30 @@ def optimal_set(
         _setting=setting,
         _equations=equations,
     )
+
+
+def _polytope(
+    setting: Setting, program: ConvexProgram, solution: Solution, active_tol: float
+) -> tuple[Units, tuple[Array, Array], Array]:
+    """Rays, equations and one member, of the narrowest tolerance whose members are as good as the solution."""
+    fit = program.outputs(solution.blocks, solution.coef) + solution.intercept
+    total = program.penalty(solution.coef) / program.beta
+    allowed = _EXCESS * abs(solution.objective) + 10.0 * max(solution.gap, 0.0)
+    while True:
+        units = _rays(program, solution.dual, active_tol)
+        equations = _equations(setting, units, fit, total)
+        alpha = nonnegative_least_squares(*equations)
+        member = Units(units.coef * alpha[:, None], units.directions)
+        excess = member.objective(program) - solution.objective
+        if excess <= allowed:
+            return units, equations, alpha
+        if active_tol >= _WIDEST:
+            raise ValueError(
+                f"X: prices of units are not known well enough to tell the active ones: the best member found is {excess:.2g} above "
+                f"the objective {solution.objective:.6g}, itself known to {solution.gap:.1g}. Centre and scale the features, or increase "
+                "beta."
+            )
+        active_tol = min(_WIDER * active_tol, _WIDEST)
 
 
 def _rays(program: ConvexProgram, dual: Array, active_tol: float) -> Units:
@@ -240,18 +270,24 @@ def _rays(program: ConvexProgram, dual: Array, active_tol: float) -> Units:
     return Units(points[kept], sides[kept])
 
 
-def _equations(setting: Setting, units: Units, fit: Array) -> tuple[Array, Array]:
-    """``A alpha = b`` of full row rank that says the fit is the optimal one, whatever the intercept; feasible in spite of rounding."""
+def _equations(setting: Setting, units: Units, fit: Array, total: float) -> tuple[Array, Array]:
+    """``A alpha = b`` of full row rank that says fit and penalty are the optimal ones; feasible in spite of rounding.
+
+    At the exact dual point the fit implies the sum of the scales. As an equation of its own it keeps out units whose price is
+    below beta by less than is known, and gives all members one objective.
+    """
     Z = np.einsum("nm,mk->nkm", np.maximum(setting.X @ units.coef.T, 0.0), units.directions)
     if setting.fit_intercept:
         Z, fit = Z - Z.mean(axis=0), fit - fit.mean(axis=0)
     Z = Z.reshape(fit.size, len(units))
     if not len(units):
         return Z[:0], np.zeros(0)
+    size = np.linalg.norm(Z, axis=0).max() or 1.0
+    Z = np.vstack([Z, np.full(len(units), size)])
     U, s, Vt = np.linalg.svd(Z, full_matrices=False)
     rank = int((s > _DEPENDENT * s[0]).sum())
     A = s[:rank, None] * Vt[:rank]
-    return A, A @ nonnegative_least_squares(A, U[:, :rank].T @ fit.ravel())
+    return A, A @ nonnegative_least_squares(A, U[:, :rank].T @ np.append(fit.ravel(), size * total))
 
 
 def _possible(equations: tuple[Array, Array], alpha: Array) -> Mask:

@@ -7,22 +7,25 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import lsq_linear
 
+from skconvrelu.arrangements import enumerate_arrangements
 from skconvrelu.losses import Loss
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.search.blocks import own_program
 from skconvrelu.search.units import units_of
 from skconvrelu.solvers import solve_program
 from skconvrelu.theory._kinks import hidden_and_kinks
+from skconvrelu.theory._nonnegative import bounded_least_squares, nonnegative_least_squares
 from skconvrelu.theory._setting import Setting
 
 Array = NDArray[np.float64]
 
-#: distance of a sample from a unit's hyperplane, relative to both their sizes, at which it counts as lying on it
+#: hidden value, relative to the largest one of the unit, at which a sample counts as lying on the unit's hyperplane
 _KINK = 1e-9
 #: size of a unit, relative to the largest, below which it has vanished and has no pattern
 _VANISHED = 1e-12
+#: cells beside a unit with dependent samples on its hyperplane, up to which they are told apart
+_MOST_CELLS = 2_000
 
 
 @dataclass(frozen=True)
@@ -65,9 +68,11 @@ def clarke_stationarity(
 ) -> ClarkeStationarity:
     """Distance of zero from the Clarke subdifferential of the training objective.
 
-    Where a sample lies on a unit's hyperplane, the derivative of its activation is any number in [0, 1] (the chain rule of Clarke
-    subdifferentials). The output weights enter smoothly, so for each unit the nearest element is a least-squares problem with those
-    numbers as variables. A unit of weight zero has all samples on its hyperplane.
+    Where samples lie on a unit's hyperplane, the derivatives of their activations are those of the cells beside it, or convex
+    combinations: any numbers in [0, 1] if the samples are linearly independent, fewer if not (equal samples switch together). The
+    output weights enter smoothly, so for each unit the nearest element is a least-squares problem with those numbers as variables. A
+    unit of weight zero has all samples on its hyperplane; beyond 2000 cells all numbers in [0, 1] are allowed and the distance is a
+    lower bound.
 
     Parameters
     ----------
@@ -83,7 +88,7 @@ def clarke_stationarity(
     tol : float, default=1e-4
         Relative distance at which the verdict is "stationary".
     kink_tol : float, default=1e-9
-        Distance of a sample from a hyperplane, relative to the sizes of both vectors, at which it counts as lying on it.
+        Hidden value, relative to the largest one of the unit, at which a sample counts as lying on the unit's hyperplane.
     **params
         Parameters of the loss.
 
@@ -133,7 +138,7 @@ def clarke_stationarity(
         rest = beta * vectors[:, k] - (gates[off, k] * pulls[off, k]) @ features[off]
         if len(on):
             A = features[on].T * pulls[on, k]
-            gates[on, k] = lsq_linear(A, rest, bounds=(0.0, 1.0), method="bvls").x
+            gates[on, k] = _nearest_derivatives(features[on], A, rest)
             rest = rest - A @ gates[on, k]
         inner[k] = np.linalg.norm(rest)
     outer = beta * network.output_weights - np.maximum(values, 0.0).T @ dual
@@ -144,6 +149,21 @@ def clarke_stationarity(
     size = size if size > 0.0 else float(np.linalg.norm(dual.T @ features))
     relative = distance / size if size > 0.0 else 0.0
     return ClarkeStationarity(distance, relative, relative <= tol, residuals, gates)
+
+
+def _nearest_derivatives(kinks: Array, A: Array, target: Array) -> Array:
+    """Derivatives ``g`` of the activations of samples (s, d) on a hyperplane that bring ``A g`` nearest to a target (d,)."""
+    if np.linalg.matrix_rank(kinks) < len(kinks):
+        try:
+            cells = enumerate_arrangements(kinks, full_dimensional=True, max_patterns=_MOST_CELLS).astype(np.float64)
+        except ValueError:  # too many of them
+            pass
+        else:
+            # the point of least norm in a convex hull, up to a factor: min ||M x||^2 + (sum x - 1)^2 over x >= 0
+            M = np.vstack([A @ cells - target[:, None], np.full(cells.shape[1], np.linalg.norm(target) or 1.0)])
+            share = nonnegative_least_squares(M, np.append(np.zeros(len(target)), M[-1, 0]))
+            return np.asarray(cells @ share / share.sum())
+    return bounded_least_squares(A, target, 1.0)
 
 
 def _check_differentiable(loss: Loss) -> None:
