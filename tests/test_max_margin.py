@@ -211,3 +211,9 @@ def test_gates_that_do_not_separate_are_told_apart_from_that():
         warnings.simplefilter("ignore", ConvergenceWarning)
         with pytest.raises(ValueError, match="no separating network was found over these arrangements"):
             max_margin(X, [1, 1, -1, -1], arrangements=np.array([[1.0], [0.0]]))
+
+
+def test_only_networks_have_kkt_conditions():
+    X, y = [[1.0], [-2.0]], [1, -1]
+    with pytest.raises(TypeError, match=r"network must be a TwoLayerReLU.*got MaxMargin"):
+        nonconvex_kkt(max_margin(X, y), X, y)

@@ -151,3 +151,13 @@ def test_points_that_are_none_are_refused():
             act([np.nan, 0.0])
     with pytest.raises(ValueError, match="NaN"):
         RectifiedEllipsoid(np.full((2, 2), np.nan))
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e2, 1e4, 1e5])
+def test_points_of_the_set_lie_in_it_however_parallel_the_samples(offset):
+    rng = np.random.default_rng(0)
+    Q = rectified_ellipsoid(np.c_[offset + rng.normal(size=12), np.ones(12)])
+    points = Q.points(100, random_state=0)
+    assert all(Q.contains(z) for z in points)
+    largest = max(points, key=np.linalg.norm)
+    assert not Q.contains(1.001 * largest)

@@ -228,3 +228,15 @@ def test_dependent_samples_on_a_kink_do_not_switch_apart(copies):
     nearest = 0.0 if slopes[0] * slopes[1] <= 0.0 else min(map(abs, slopes))
     assert found.distance == pytest.approx(nearest, abs=1e-6)
     assert nearest > 0.01 or other < 0.0
+
+
+@pytest.mark.parametrize("network", [None, "network", np.ones((3, 6))])
+@pytest.mark.parametrize("call", [clarke_stationarity, subsampled_program])
+def test_only_networks_are_judged(call, network):
+    with pytest.raises(TypeError, match="network must be a TwoLayerReLU"):
+        call(network, *data(), beta=0.1)
+
+
+def test_one_target_for_all_samples_is_refused():
+    with pytest.raises(ValueError, match="y must have a target for each of the 25 samples"):
+        clarke_stationarity(random_network(), data()[0], 1.0, beta=0.1)

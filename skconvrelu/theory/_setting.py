@@ -53,6 +53,10 @@ class Setting:
         cls, X: Any, y: Any, *, beta: float, loss: str, sample_weight: Any, fit_intercept: bool, **params: float
     ) -> Setting:
         features = check_matrix(X)
+        if np.ndim(y) == 0:
+            raise ValueError(
+                f"y must have a target for each of the {len(features)} samples, got the single value {y!r}."
+            )
         kind, Y = coded_targets(loss, y, **params)
         if len(Y) != len(features):
             raise ValueError(f"y has {len(Y)} samples, X has {len(features)}.")
@@ -74,6 +78,7 @@ class Setting:
 
     def check_network(self, network: TwoLayerReLU) -> None:
         """Raise where a network does not fit the data or the problem."""
+        check_is_network(network)
         if network.gates is not None:
             raise ValueError("network is a gated one; these statements are about ReLU networks.")
         d, K = network.hidden_weights.shape[0], network.output_weights.shape[1]
@@ -106,6 +111,14 @@ class Setting:
         return float(self.weights @ self.loss.dropped(self.Y))
 
 
+def check_is_network(network: Any) -> None:
+    """The statements are about plain networks, not about estimators that have one."""
+    if not isinstance(network, TwoLayerReLU):
+        raise TypeError(
+            f"network must be a TwoLayerReLU, such as the network_ of a fit or TwoLayerReLU.from_mlp; got {type(network).__name__}."
+        )
+
+
 def check_unbiased(network: TwoLayerReLU) -> None:
     """The networks of the papers have no biases."""
     if network.hidden_biases.any() or network.output_biases.any():
@@ -117,6 +130,7 @@ def check_unbiased(network: TwoLayerReLU) -> None:
 
 def check_margin_network(network: TwoLayerReLU, X: Array) -> None:
     """The max-margin statements are about networks with one output and no biases."""
+    check_is_network(network)
     if (
         network.gates is not None
         or network.output_weights.shape[1] != 1

@@ -17,6 +17,8 @@ from skconvrelu.theory._nonnegative import nonnegative_least_squares, project_on
 
 Array = NDArray[np.float64]
 
+#: roundings that a coordinate of a point may carry
+_ROUNDINGS = 8.0
 #: starts of a search for the support function, for each dimension
 _STARTS = 40
 
@@ -178,9 +180,17 @@ class RectifiedEllipsoid:
         return None if shift is None else start + free @ shift
 
     def contains(self, z: Any, *, tol: float = 1e-9) -> bool:
-        """Whether ``z`` lies in the set, to a relative tolerance in the length of its preimage."""
+        """Whether ``z`` lies in the set, to a relative tolerance in the length of its preimage.
+
+        To it comes what the rounding of ``z`` does to the preimage, which is much where samples are nearly parallel.
+        """
         u = self.preimage(z)
-        return u is not None and float(np.linalg.norm(u)) <= 1.0 + tol
+        if u is None:
+            return False
+        singular = np.linalg.svd(self.X[np.asarray(z) > 0.0], compute_uv=False)
+        singular = singular[singular > singular.max(initial=0.0) * max(self.X.shape) * np.finfo(float).eps]
+        rounding = _ROUNDINGS * np.finfo(float).eps * (singular[0] / singular[-1] if len(singular) else 0.0)
+        return float(np.linalg.norm(u)) <= 1.0 + tol + rounding
 
     def in_polar_set(self, dual_coef: Any, *, method: str = "exact", tol: float = 1e-7) -> bool:
         """Whether ``max_{||u|| <= 1} |lambda' (X u)_+| <= 1``: dual feasibility of the max-margin problem.
