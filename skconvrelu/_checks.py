@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,20 @@ def check_weights(sample_weight: Any, n: int) -> Array:
             f"sample_weight must be {n} finite nonnegative numbers, not all zero, got shape {weights.shape}."
         )
     return weights / weights.sum()
+
+
+def check_number(
+    value: Any, name: str, *, above: float = -np.inf, least: float = -np.inf, below: float = np.inf
+) -> float:
+    """A finite number above one bound, at least another, below a third."""
+    if not isinstance(value, Real) or isinstance(value, bool) or not np.isfinite(float(value)):
+        raise ValueError(f"{name} must be a finite number, got {value!r}.")
+    number = float(value)
+    if not (above < number < below and number >= least):
+        bounds = [("above", above), ("at least", least), ("below", below)]
+        said = " and ".join(f"{word} {bound:g}" for word, bound in bounds if np.isfinite(bound))
+        raise ValueError(f"{name} must be {said}, got {value!r}.")
+    return number
 
 
 def check_count(value: Any, name: str, least: int = 1) -> int:

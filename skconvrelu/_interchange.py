@@ -49,8 +49,10 @@ def fitted_mlp(layers: Layers, classes: NDArray[Any] | None) -> MLPRegressor | M
         mlp = MLPRegressor(hidden_layer_sizes=(W1.shape[1],))
         mlp.out_activation_ = "identity"
     else:
+        if np.ndim(classes) != 1:
+            raise ValueError(f"classes must be a list of labels, got {classes!r}.")
         classes = np.unique(np.asarray(classes))
-        if n_outputs != (1 if len(classes) == 2 else len(classes)):
+        if len(classes) < 2 or n_outputs != (1 if len(classes) == 2 else len(classes)):
             raise ValueError(f"classes: {len(classes)} distinct labels for a network with {n_outputs} outputs.")
         mlp = MLPClassifier(hidden_layer_sizes=(W1.shape[1],))
         mlp.out_activation_ = "logistic" if n_outputs == 1 else "softmax"

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.utils import check_array
 
-from skconvrelu._checks import check_weights
+from skconvrelu._checks import check_number, check_weights
 from skconvrelu._dependence import independent_scales
 from skconvrelu._interchange import fitted_mlp, layers_of
 from skconvrelu.losses import coded_targets
@@ -64,7 +66,9 @@ class TwoLayerReLU:
         if not all(np.isfinite(a).all() for a in arrays):
             raise ValueError("network holds NaN or infinite weights.")
         for name, array in zip(names, arrays, strict=True):
-            object.__setattr__(self, name, array)
+            own = np.array(array)  # whoever holds the array that was given may write to it
+            own.setflags(write=False)
+            object.__setattr__(self, name, own)
 
     @classmethod
     def from_convex(
@@ -177,7 +181,7 @@ class TwoLayerReLU:
     def patterns(self, X: Any) -> NDArray[np.bool_]:
         """Which units each sample activates, ``1[x_i' w1_k + b1_k >= 0]``, bool (n_samples, m)."""
         W, b = (self.hidden_weights, self.hidden_biases) if self.gates is None else (self.gates[:-1], self.gates[-1])
-        return np.asarray(X @ W) + b >= 0.0
+        return np.asarray(self._features(X) @ W) + b >= 0.0
 
     def vectors(self) -> Array:
         """Hidden weights with the bias as last row, (n_features + 1, m)."""
@@ -211,8 +215,9 @@ class TwoLayerReLU:
         Raises
         ------
         ValueError
-            If no loss has that name, or targets or weights do not fit it or the outputs.
+            If beta is negative, no loss has that name or those parameters, or targets or weights do not fit it or the outputs.
         """
+        beta = check_number(beta, "beta", least=0.0)
         kind, Y = coded_targets(loss, y, **params)
         F = self.outputs(X)
         if Y.shape != F.shape:
@@ -230,7 +235,11 @@ class TwoLayerReLU:
     def permute(self, order: Any) -> TwoLayerReLU:
         """The same function with its units in another order, ``order`` a permutation of ``range(m)``."""
         order = np.asarray(order, dtype=np.intp) if np.size(order) == 0 else np.asarray(order)
-        if not np.array_equal(np.sort(order), np.arange(self.n_hidden)):
+        if (
+            order.ndim != 1
+            or order.dtype.kind not in "iu"
+            or not np.array_equal(np.sort(order), np.arange(self.n_hidden))
+        ):
             raise ValueError(f"order must be a permutation of range({self.n_hidden}), got {order!r}.")
         return self._picked(order)
 
@@ -255,7 +264,7 @@ class TwoLayerReLU:
         shares = np.asarray(shares, dtype=np.float64)
         if shares.ndim != 1 or not (shares > 0.0).all() or abs(shares.sum() - 1.0) > 1e-12:
             raise ValueError(f"shares must be positive and sum to one, got {shares!r}.")
-        if not isinstance(unit, Integral) or not 0 <= unit < self.n_hidden:
+        if not isinstance(unit, Integral) or isinstance(unit, bool) or not 0 <= unit < self.n_hidden:
             raise ValueError(f"unit must be one of the {self.n_hidden} hidden units, got {unit!r}.")
         rest = np.delete(np.arange(self.n_hidden), unit)
         order = np.concatenate([rest, np.full(len(shares), unit)])
@@ -277,9 +286,10 @@ class TwoLayerReLU:
         Raises
         ------
         ValueError
-            If the units are gated.
+            If the units are gated, or X is not finite or has other features.
         """
         self._only_relu("merge")
+        X = check_array(X, accept_sparse=True, dtype=np.float64, input_name="X")
         _, directions, groups, total = self.grouped(X)
         first = np.unique(groups, return_index=True)[1]
         return TwoLayerReLU.from_convex(total, directions[first], self.output_biases, biases=True)._kept()
@@ -343,8 +353,17 @@ class TwoLayerReLU:
         parts = np.einsum("nm,mk->nkm", self._activations(X), self.output_weights)
         return parts.reshape(parts.shape[0] * parts.shape[1], self.n_hidden)
 
+    def _features(self, X: Any) -> Any:
+        """X as something that can be multiplied, with the features of the network."""
+        X = X if sparse.issparse(X) else np.asarray(X)
+        if X.ndim != 2 or X.shape[1] != self.hidden_weights.shape[0]:
+            raise ValueError(
+                f"X must have shape (n_samples, {self.hidden_weights.shape[0]}), a column for each feature of the network; got {X.shape}."
+            )
+        return X
+
     def _activations(self, X: Any) -> Array:
-        hidden = np.asarray(X @ self.hidden_weights) + self.hidden_biases
+        hidden = np.asarray(self._features(X) @ self.hidden_weights) + self.hidden_biases
         return hidden * (hidden >= 0.0 if self.gates is None else self.patterns(X))
 
     def _kept(self) -> TwoLayerReLU:

@@ -264,3 +264,11 @@ def test_the_bound_of_wide_data_is_no_overflow():
     bound = arrangement_bound(np.random.default_rng(0).standard_normal((3000, 450)))
     assert bound.cover == np.inf
     assert bound.exact == 2 * sum(comb(2999, k) for k in range(450))
+
+
+@pytest.mark.parametrize("scales", [(1.0, 1.0, 1e-16), (1e-100, 1.0, 1e100)])
+def test_bounds_hold_whatever_the_scaling(scales):
+    X = np.random.default_rng(0).normal(size=(8, 3))
+    for scaled in (X * scales, X * np.r_[1.0, np.full(7, 1e-18)][:, None]):
+        count = enumerate_arrangements(scaled, full_dimensional=True).shape[1]
+        assert arrangement_bound(scaled).exact == count == 58

@@ -193,3 +193,25 @@ def test_flows_begin_with_finite_data(bad, message):
     given = {"X": [[1.0], [2.0]], "y": [1, -1], "network0": balanced_network(1, 2, 0.1, random_state=0), **bad}
     with pytest.raises(ValueError, match=message):
         gradient_flow(given.pop("X"), given.pop("y"), given.pop("network0"), **given)
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"kink_width": 0.0}, "kink_width must be above 0 and below 1"),
+        ({"kink_width": np.nan}, "kink_width must be a finite number"),
+        ({"rtol": 0.0}, "rtol must be at least 1e-12"),
+        ({"rtol": -1.0}, "rtol must be at least 1e-12"),
+        ({"min_log_loss": np.nan}, "min_log_loss must be a finite number"),
+        ({"duration": "5"}, "duration must be a finite number"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(bad, message):
+    X, y = np.array([[1.0], [-2.0]]), np.array([1, -1])
+    with pytest.raises(ValueError, match=message):
+        gradient_flow(X, y, balanced_network(1, 8, 1e-2, random_state=0), **bad)
+
+
+def test_scales_are_numbers():
+    with pytest.raises(ValueError, match="scale must be a finite number"):
+        balanced_network(2, 2, "a")

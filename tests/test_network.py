@@ -238,3 +238,59 @@ def test_dependences_without_cost_keep_scales_small():
     for scales in independent_scales(A, np.zeros(3)):
         assert A @ scales == pytest.approx(A @ np.ones(3))
         assert scales.max() <= 1e3
+
+
+def test_weights_are_frozen():
+    W = np.ones((3, 2))
+    network = TwoLayerReLU(W, np.zeros(2), np.ones((2, 1)), np.zeros(1))
+    W[:] = 5.0
+    assert (network.hidden_weights == 1.0).all()
+    for name in ("hidden_weights", "hidden_biases", "output_weights", "output_biases"):
+        with pytest.raises(ValueError, match="read-only"):
+            getattr(network, name)[...] = 9.0
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"beta": -1.0}, "beta must be at least 0"),
+        ({"beta": np.nan}, "beta must be a finite number"),
+        ({"beta": "a"}, "beta must be a finite number"),
+        ({"loss": "quantile", "quantile": 3.0}, "quantile must be above 0 and below 1"),
+        ({"loss": "huber", "epsilon": 0.0}, "epsilon must be above 0"),
+    ],
+)
+def test_objectives_have_parameters_in_range(bad, message):
+    network = TwoLayerReLU(np.ones((3, 2)), np.zeros(2), np.ones((2, 1)), np.zeros(1))
+    with pytest.raises(ValueError, match=message):
+        network.objective(np.ones((4, 3)), np.ones(4), **{"beta": 0.1, **bad})
+
+
+@pytest.mark.parametrize("method", ["outputs", "predict", "patterns", "merge", "minimal"])
+@pytest.mark.parametrize("X", [np.ones(3), np.ones((2, 4))])
+def test_data_of_other_features_are_refused(method, X):
+    network = TwoLayerReLU(np.ones((3, 2)), np.zeros(2), np.ones((2, 1)), np.zeros(1))
+    with pytest.raises(ValueError, match=r"X must have shape \(n_samples, 3\)|Expected 2D array"):
+        getattr(network, method)(X)
+
+
+def test_units_are_not_merged_over_missing_values():
+    network = TwoLayerReLU(np.ones((3, 2)), np.zeros(2), np.ones((2, 1)), np.zeros(1))
+    with pytest.raises(ValueError, match="contains NaN"):
+        network.minimal(np.full((2, 3), np.nan))
+
+
+@pytest.mark.parametrize("order", [[0.0, 1.0], "ab", [[0, 1]], [0, 0]])
+def test_orders_are_permutations(order):
+    network = TwoLayerReLU(np.ones((3, 2)), np.zeros(2), np.ones((2, 1)), np.zeros(1))
+    with pytest.raises(ValueError, match="order must be a permutation"):
+        network.permute(order)
+    with pytest.raises(ValueError, match="unit must be one of the 2"):
+        network.split(True, [1.0])
+
+
+@pytest.mark.parametrize("classes", [["a"], "ab", ["a", "b", "c"], [["a", "b"]]])
+def test_one_output_stands_for_two_classes(classes):
+    network = TwoLayerReLU([[1.0]], [0.0], [[1.0]], [0.0])
+    with pytest.raises(ValueError, match="classes"):
+        network.to_mlp(classes=classes)

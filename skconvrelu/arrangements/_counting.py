@@ -6,7 +6,7 @@ from math import comb, e, inf
 from typing import Any, NamedTuple
 
 from skconvrelu._checks import check_matrix
-from skconvrelu.row_space import row_space_basis
+from skconvrelu.arrangements._normals import Normals
 
 
 class ArrangementBound(NamedTuple):
@@ -62,7 +62,7 @@ def arrangement_bound(X: Any) -> ArrangementBound:
     6
     """
     X = check_matrix(X)
-    n, rank = len(X), row_space_basis(X).shape[1] if X.any() else 0
+    n, rank = len(X), Normals.of(X)[0].rank if X.any() else 0
     if rank == 0:
         return ArrangementBound(1.0, 1, 0)
     try:

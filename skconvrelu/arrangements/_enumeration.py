@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from skconvrelu._checks import check_count, check_matrix
 from skconvrelu.arrangements._counting import n_patterns_general_position
+from skconvrelu.arrangements._normals import Normals, unclear
 from skconvrelu.arrangements._patterns import patterns_of
 
 Array = NDArray[np.float64]
@@ -17,14 +17,6 @@ Mask = NDArray[np.bool_]
 
 #: "exact" is refused above this many patterns (in general position; real data never have more)
 MAX_EXACT = 10_000
-#: roundings that one entry of a unit row may carry from the start
-_ROUNDINGS = 8.0
-#: sweeps that bring rows and columns to one size: rounding is relative to single entries
-_SWEEPS = 4
-#: hyperplanes further apart than rounding, but not by this factor, can be told neither apart nor together
-_UNCLEAR = 30.0
-#: relative error of a normal from which a coincidence says nothing
-_BLURRED = 1e-5
 
 
 def exact_gates(X: Array, *, max_patterns: int = MAX_EXACT) -> Array:
@@ -39,7 +31,7 @@ def exact_gates(X: Array, *, max_patterns: int = MAX_EXACT) -> Array:
     ValueError
         If the count in general position exceeds ``max_patterns``, or rounding leaves open what the patterns are.
     """
-    data, outward = _Normals.of(X)
+    data, outward = Normals.of(X)
     rows = data[data.distinct()]
     bound = n_patterns_general_position(len(rows), rows.rank)
     if bound > max_patterns:
@@ -49,108 +41,11 @@ def exact_gates(X: Array, *, max_patterns: int = MAX_EXACT) -> Array:
         )
     gates = outward @ _cells(rows, max_patterns).T
     if len(np.unique(_keys(patterns_of(X, gates)))) < gates.shape[1]:
-        raise _unclear()
+        raise unclear()
     return gates
 
 
-@dataclass(frozen=True)
-class _Normals:
-    """Normals (m, k) of hyperplanes in coordinates of a flat, and bounds (m,) of the absolute errors that rounding left in them.
-
-    They start as unit vectors in coordinates that make X nearly orthonormal, where hyperplanes that a large common offset
-    had squeezed together stand apart; patterns depend neither on the sizes of rows nor on such a linear map.
-    """
-
-    rows: Array
-    error: Array
-
-    @classmethod
-    def of(cls, X: Array) -> tuple[_Normals, Array]:
-        """The rows of X, and the map (d, k) of vectors of these coordinates to gates."""
-        scaled, columns = X, np.ones(X.shape[1])
-        for _ in range(_SWEEPS):
-            scaled = scaled / _positive(np.abs(scaled).max(axis=1))[:, None]
-            sizes = _positive(np.abs(scaled).max(axis=0))
-            scaled, columns = scaled / sizes, columns * sizes
-        unit = scaled / _positive(np.linalg.norm(scaled, axis=1))[:, None]
-        _, s, Vt = np.linalg.svd(unit, full_matrices=False)
-        floor = max(X.shape) * np.finfo(float).eps
-        rank = max(int((s > floor * s.max(initial=0.0)).sum()), 1)
-        scales = _positive(s[:rank])
-        outward = Vt[:rank].T / scales
-        rows = unit @ outward
-        sizes = _positive(np.linalg.norm(rows, axis=1))
-        error = _ROUNDINGS * np.finfo(float).eps * np.sqrt(X.shape[1]) / (scales[-1] * sizes)
-        return cls(rows / sizes[:, None], error), outward / columns[:, None]
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    @property
-    def rank(self) -> int:
-        return self.rows.shape[1]
-
-    def __getitem__(self, which: Any) -> _Normals:
-        return _Normals(self.rows[which], self.error[which])
-
-    def vanishing(self) -> Mask:
-        """Which rows are zero.
-
-        Raises
-        ------
-        ValueError
-            If rounding leaves that open.
-        """
-        sizes = np.linalg.norm(self.rows, axis=1)
-        zero = sizes <= self.error
-        _settled(sizes, self.error, zero)
-        return zero
-
-    def within(self, k: int) -> tuple[_Normals, Array]:
-        """All rows restricted to the hyperplane of row k, and an orthonormal basis of that in these coordinates."""
-        plane = _plane(self.rows[k])
-        tilt = self.error[k] / np.linalg.norm(self.rows[k])
-        return _Normals(self.rows @ plane, self.error + tilt * np.linalg.norm(self.rows, axis=1)), plane
-
-    def distinct(self) -> NDArray[np.intp]:
-        """Which rows are nonzero, the first of each line (x and -x cut the same hyperplane).
-
-        Raises
-        ------
-        ValueError
-            If rounding leaves open which rows are parallel.
-        """
-        cutting = np.flatnonzero(~self.vanishing())
-        if self.rank == 1:
-            return cutting[:1]
-        sizes = np.linalg.norm(self.rows[cutting], axis=1)
-        unit, blur = self.rows[cutting] / sizes[:, None], self.error[cutting] / sizes
-        kept = np.zeros(0, dtype=np.intp)
-        for i in range(len(cutting)):
-            near = kept[np.abs(unit[kept] @ unit[i]) > 0.999]
-            # a difference of unit vectors keeps the digits that a cosine loses
-            apart = np.minimum(
-                np.linalg.norm(unit[near] - unit[i], axis=1), np.linalg.norm(unit[near] + unit[i], axis=1)
-            )
-            error = blur[near] + blur[i]
-            same = apart <= error
-            _settled(apart, error, same)
-            if not same.any():
-                kept = np.append(kept, i)
-        return cutting[kept]
-
-
-def _positive(sizes: Array) -> Array:
-    """Sizes to divide by: one in place of zero."""
-    return np.where(sizes > 0.0, sizes, 1.0)
-
-
-def _settled(distance: Array, error: Array, same: Mask) -> None:
-    if (~same & (distance <= _UNCLEAR * error)).any() or (same & (error > _BLURRED)).any():
-        raise _unclear()
-
-
-def _cells(normals: _Normals, most: int) -> Array:
+def _cells(normals: Normals, most: int) -> Array:
     """Interior points (P, r) of all cells of the central arrangement with distinct ``normals``, unless more than ``most``."""
     r = normals.rank
     if r == 1 or not len(normals):
@@ -164,17 +59,12 @@ def _cells(normals: _Normals, most: int) -> Array:
         inside = _cells(earlier[earlier.distinct()], most) @ plane.T
         split = np.isin(_keys(_signs(before, cells)), _keys(_signs(before, inside)))
         if split.sum() != len(inside):
-            raise _unclear()
+            raise unclear()
         both = np.vstack([_step_aside(before, inside, normal), _step_aside(before, inside, -normal)])
         cells = np.vstack([cells[~split], both])
         if len(cells) > most:
             raise _too_many(most)
     return cells
-
-
-def _plane(normal: Array) -> Array:
-    """Orthonormal basis (r, r - 1) of a hyperplane."""
-    return np.linalg.svd(normal[None, :])[2][1:].T
 
 
 def _step_aside(normals: Array, points: Array, direction: Array) -> Array:
@@ -243,7 +133,7 @@ def enumerate_arrangements(X: Any, *, max_patterns: int = 100_000, full_dimensio
     X = check_matrix(X)
     check_count(max_patterns, "max_patterns")
     faces = _Faces(max_patterns)
-    faces.visit(_Normals.of(X)[0], below=not full_dimensional)
+    faces.visit(Normals.of(X)[0], below=not full_dimensional)
     return faces.patterns()
 
 
@@ -260,7 +150,7 @@ class _Faces:
         rows = [np.frombuffer(key, dtype=np.uint8) for key in sorted(self.found)]
         return np.ascontiguousarray(np.unpackbits(np.array(rows), axis=1, count=self.n).astype(bool).T)
 
-    def visit(self, normals: _Normals, *, below: bool) -> None:
+    def visit(self, normals: Normals, *, below: bool) -> None:
         """Add the patterns of the cells of a flat; with ``below`` of all flats inside it too.
 
         ``normals`` are those of all samples, restricted to the flat.
@@ -281,13 +171,6 @@ class _Faces:
         self.found.update(row.tobytes() for row in np.packbits(on, axis=1))
         if len(self.found) > self.max_patterns:
             raise _too_many(self.max_patterns)
-
-
-def _unclear() -> ValueError:
-    return ValueError(
-        "X has hyperplanes that rounding lets nobody tell apart or together, so that its patterns cannot be enumerated. Centre and scale "
-        "the features, drop nearly equal samples, or use sample_arrangements."
-    )
 
 
 def _too_many(most: int) -> ValueError:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu._checks import check_no_missing
+from skconvrelu._checks import check_no_missing, check_number
 from skconvrelu.losses._base import Loss
 from skconvrelu.losses._piecewise import AbsoluteError, HardMargin, Hinge, Huber, Quantile, SquaredHinge
 from skconvrelu.losses._smooth import BinaryLogLoss, MultinomialLogLoss, Poisson, SquaredError, SquaredErrorOnCodes
@@ -22,9 +22,9 @@ CLASSIFICATION = ("log_loss", "hinge", "squared_hinge", "squared_error_on_classe
 def regression_loss(name: str, *, epsilon: float = 1.35, quantile: float = 0.5) -> Loss:
     """The loss of targets with this name."""
     if name == "huber":
-        return Huber(epsilon)
+        return Huber(check_number(epsilon, "epsilon", above=0.0))
     if name == "quantile":
-        return Quantile(quantile)
+        return Quantile(check_number(quantile, "quantile", above=0.0, below=1.0))
     kinds: dict[str, type[SquaredError | AbsoluteError | Poisson]] = {
         "squared_error": SquaredError,
         "absolute_error": AbsoluteError,

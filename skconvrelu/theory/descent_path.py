@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ from skconvrelu.network import TwoLayerReLU
 from skconvrelu.theory._setting import Setting
 
 Array = NDArray[np.float64]
+
+#: relative rise of the objective that rounding explains
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,8 @@ def descent_path(
     Parameters
     ----------
     network, optimum : TwoLayerReLU
-        Where to begin, and a global optimum (or any network that is to be reached, if its objective is no larger).
+        Where to begin, and a global optimum, or another network that is to be reached: its objective must be no larger than that of the
+        first network once its units are balanced, merged and pruned.
     X : array-like of shape (n_samples, n_features)
     y : array-like of shape (n_samples,) or (n_samples, K)
     beta : float
@@ -67,7 +72,7 @@ def descent_path(
     fit_intercept : bool, default=True
         Whether there are hidden biases (penalised) and output biases (free).
     n_steps : int, default=20
-        Networks for balancing, for merging, and for the crossing; pruning has one for each unit that goes.
+        Networks for balancing, for merging, for each unit that pruning removes, and for the crossing.
     **params
         Parameters of the loss.
 
@@ -78,7 +83,7 @@ def descent_path(
     Raises
     ------
     ValueError
-        If a network does not fit the data, or ``optimum`` has the larger objective.
+        If a network does not fit the data, or ``optimum`` has the larger objective, at the start or after pruning.
 
     Examples
     --------
@@ -99,17 +104,17 @@ def descent_path(
     setting.check_network(network)
     setting.check_network(optimum)
     n_steps = check_count(n_steps, "n_steps")
-    start, end = setting.objective(network), setting.objective(optimum)
-    if end > start:
-        raise ValueError(
-            f"optimum has the larger objective, {end:.6g} against {start:.6g}: a path that never rises cannot reach it."
-        )
     steps = [("balance", part) for part in _balancing(network, n_steps)]
     steps += [("merge", part) for part in _merging(network.balance(), setting.features, n_steps)]
     merged = network.merge(setting.features)
-    pruned = [merged.weighed(scales) for scales in merged.pruning_scales(setting.features)]
-    steps += [("prune", part) for part in pruned]
-    steps += [("cross", part) for part in _crossing(pruned[-1], optimum.balance(), n_steps)]
+    steps += [("prune", part) for part in _pruning(merged, setting.features, n_steps)]
+    lowest, end = setting.objective(steps[-1][1]), setting.objective(optimum.balance())
+    if end > lowest + _ROUNDING * abs(lowest):
+        raise ValueError(
+            f"optimum has an objective of {end:.6g}, larger than the {lowest:.6g} that network has once its units are balanced, merged and "
+            "pruned: a path that never rises cannot reach it. Take a global optimum."
+        )
+    steps += [("cross", part) for part in _crossing(steps[-1][1], optimum.balance(), n_steps)]
     networks = [part for _, part in steps]
     return DescentPath(
         networks, np.array([setting.objective(part) for part in networks]), [stage for stage, _ in steps]
@@ -139,6 +144,17 @@ def _merging(network: TwoLayerReLU, X: Array, n_steps: int) -> list[TwoLayerReLU
         TwoLayerReLU.from_convex((1.0 - t) * coef + t * target, directions, network.output_biases, biases=True)
         for t in np.linspace(0.0, 1.0, n_steps + 1)
     ]
+
+
+def _pruning(network: TwoLayerReLU, X: Array, n_steps: int) -> list[TwoLayerReLU]:
+    """Scale the units along linear dependences of their outputs until those are gone; on the way outputs stay and the penalty is linear."""
+    stations = list(network.pruning_scales(X))
+    scales = [
+        (1.0 - t) * before + t * after
+        for before, after in pairwise(stations)
+        for t in np.linspace(0.0, 1.0, n_steps + 1)[1:]
+    ]
+    return [network.weighed(scale) for scale in [stations[0], *scales]]
 
 
 def _crossing(network: TwoLayerReLU, optimum: TwoLayerReLU, n_steps: int) -> list[TwoLayerReLU]:

@@ -12,7 +12,7 @@ from scipy.integrate import LSODA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from skconvrelu._checks import check_count, check_labels, check_matrix, check_no_missing
+from skconvrelu._checks import check_count, check_labels, check_matrix, check_no_missing, check_number
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.theory._setting import check_margin_network
 
@@ -80,8 +80,7 @@ def balanced_network(n_features: int, n_hidden: int, scale: float, random_state:
     """
     check_count(n_features, "n_features")
     check_count(n_hidden, "n_hidden", 0)
-    if not 0.0 <= scale < np.inf:
-        raise ValueError(f"scale must be a nonnegative finite number, got {scale!r}.")
+    scale = check_number(scale, "scale", least=0.0)
     rng = check_random_state(random_state)
     W = rng.standard_normal((n_features, n_hidden))
     w = rng.choice([-1.0, 1.0], size=n_hidden)
@@ -127,11 +126,12 @@ def gradient_flow(
     rescale : bool, default=None
         None rescales time but for "squared_error".
     min_log_loss : float, default=-200.0
-        A rescaled flow ends when the logarithm of the loss reaches it.
+        A rescaled flow ends when the logarithm of the loss reaches it; minus infinity: at no time.
     kink_width : float, default=1e-4
-        Sine of the angle over which derivatives ramp.
+        Sine of the angle over which derivatives ramp, between 0 and 1; along kinks the flow needs a positive one.
     rtol : float, default=1e-6
-        Relative tolerance of the integrator, its absolute one being a thousandth of it in units of the largest initial weight.
+        Relative tolerance of the integrator, at least 1e-12; its absolute one is a thousandth of it in units of the largest initial
+        weight.
     max_steps : int, default=20_000
         Of the integrator.
 
@@ -162,8 +162,10 @@ def gradient_flow(
     if loss not in ("log_loss", "exponential", "squared_error"):
         raise ValueError(f"loss must be 'log_loss', 'exponential' or 'squared_error', got {loss!r}.")
     n_times, max_steps = check_count(n_times, "n_times", 2), check_count(max_steps, "max_steps")
-    if not 0.0 < duration < np.inf:
-        raise ValueError(f"duration must be positive and finite, got {duration!r}.")
+    duration, rtol = check_number(duration, "duration", above=0.0), check_number(rtol, "rtol", least=1e-12, below=1.0)
+    kink_width = check_number(kink_width, "kink_width", above=0.0, below=1.0)
+    if min_log_loss != -np.inf:
+        min_log_loss = check_number(min_log_loss, "min_log_loss")
     regression = loss == "squared_error"
     targets = np.asarray(y, dtype=np.float64) if regression else check_labels(y, len(X))
     if targets.shape != (len(X),):
