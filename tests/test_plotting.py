@@ -164,3 +164,40 @@ def test_targets_belong_to_the_samples():
     network = TwoLayerReLU(np.ones((1, 1)), [0.0], [[1.0]], [0.0])
     with pytest.raises(ValueError, match="one value for each"):
         HiddenUnitsDisplay.from_network(network, [[1.0], [2.0]], [1.0])
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        [[1.0, 0.0], [1.0, 1e-10], [0.0, 1.0]],
+        np.c_[1e5 + np.arange(5.0), np.ones(5)],
+        [[1.0, 2.0], [-2.0, -4.0], [0.0, 0.0]],
+        np.random.default_rng(0).normal(size=(9, 2)),
+    ],
+)
+def test_cells_drawn_are_those_enumerated(X):
+    display = ArrangementDisplay.from_data(X)
+    every = enumerate_arrangements(X, full_dimensional=True)
+    assert len(display.wedges_) == every.shape[1] == len(display.boundaries) - 1
+    assert {tuple(p) for p in display.patterns} == {tuple(p) for p in every.T}
+    middles = 0.5 * (display.boundaries[:-1] + display.boundaries[1:])
+    wide = np.diff(display.boundaries) > 1e-6
+    drawn = np.array([np.cos(middles), np.sin(middles)])[:, wide]
+    moved = np.asarray(X) @ drawn
+    clear = np.abs(moved) > 1e-9 * np.abs(moved).max()
+    assert ((moved > 0.0) == display.patterns[wide].T)[clear].all()
+
+
+def test_arrangements_of_zeros_cannot_be_drawn():
+    with pytest.raises(ValueError, match=r"shape \(2, 2\) and only zeros"):
+        ArrangementDisplay.from_data(np.zeros((2, 2)))
+
+
+@pytest.mark.parametrize("n_features", [1, 2])
+@pytest.mark.parametrize("y", [["a", "b", "c", "a"], ["a", "a", "a", "a"], ["a", "b", "b", "a"], [1.0, 2.0, 3.0, 4.0]])
+def test_labels_of_any_kind_are_drawn(n_features, y):
+    rng = np.random.default_rng(0)
+    network = TwoLayerReLU(rng.normal(size=(n_features, 2)), np.ones(2), np.ones((2, 1)), np.zeros(1))
+    display = HiddenUnitsDisplay.from_network(network, rng.normal(size=(4, n_features)), y)
+    names = display.ax_.get_legend_handles_labels()[1]
+    assert n_features == 1 or isinstance(y[0], float) or {f"class {label}" for label in y} <= set(names)

@@ -8,6 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skconvrelu._checks import check_matrix
+from skconvrelu.arrangements import exact_gates
+from skconvrelu.arrangements._normals import Normals
+from skconvrelu.arrangements._patterns import patterns_of
 from skconvrelu.plotting._axes import axes
 
 Array = NDArray[np.float64]
@@ -62,20 +65,21 @@ class ArrangementDisplay:
         Raises
         ------
         ValueError
-            If X has not two columns, or only zero rows.
+            If X has not two columns, only zero rows, or hyperplanes that rounding cannot tell apart.
         """
         X = check_matrix(X)
         if X.shape[1] != 2 or not X.any():
-            raise ValueError(f"only arrangements of two columns can be drawn; X has shape {X.shape}.")
-        rows = X[X.any(axis=1)]
-        turned = np.sort(np.mod(np.arctan2(rows[:, 1], rows[:, 0]) + 0.5 * np.pi, np.pi))
-        # angles are known to rounding: neighbours closer than that are one, the last and the first included
-        lines = turned[np.diff(turned, append=turned[0] + np.pi) > 1e-9]
-        lines = lines if len(lines) else turned[:1]
+            raise ValueError(
+                f"only arrangements of two columns with a nonzero row can be drawn; X has shape {X.shape}"
+                f"{'' if X.any() else ' and only zeros'}."
+            )
+        rows = X[Normals.of(X)[0].distinct()]
+        lines = np.sort(np.mod(np.arctan2(rows[:, 1], rows[:, 0]) + 0.5 * np.pi, np.pi))
         angles = np.concatenate([lines, lines + np.pi])
-        middles = 0.5 * (angles + np.append(angles[1:], angles[0] + 2.0 * np.pi))
-        patterns = X @ np.array([np.cos(middles), np.sin(middles)]) >= 0.0
-        return cls(X=X, boundaries=np.append(angles, angles[0] + 2.0 * np.pi), patterns=patterns.T).plot(ax)
+        gates = exact_gates(X)
+        turns = np.mod(np.arctan2(gates[1], gates[0]) - angles[0], 2.0 * np.pi)
+        patterns = patterns_of(X, gates[:, np.argsort(turns)])
+        return cls(X=X, boundaries=np.append(angles, angles[0] + 2.0 * np.pi), patterns=patterns).plot(ax)
 
     def plot(self, ax: Any = None) -> ArrangementDisplay:
         """Draw on ``ax`` or on new axes; returns the display itself."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from skconvrelu._checks import check_matrix
+from skconvrelu._checks import check_matrix, check_no_missing
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.plotting._axes import axes
 
@@ -83,6 +83,8 @@ class HiddenUnitsDisplay:
         y = None if y is None else np.asarray(y)
         if y is not None and y.shape != (len(X),):
             raise ValueError(f"y must have one value for each of the {len(X)} samples, got shape {y.shape}.")
+        if y is not None:
+            check_no_missing(y)
         return cls(network=network, X=X, y=y).plot(ax)
 
     def plot(self, ax: Any = None) -> HiddenUnitsDisplay:
@@ -116,7 +118,8 @@ class HiddenUnitsDisplay:
                 inside, self.network.predict(inside[:, None]), "o", color="tab:blue", markersize=4, label="hinges"
             )
         if self.y is not None:
-            self.ax_.plot(self.X[:, 0], self.y, ".", color="black", markersize=4, label="samples")
+            heights = self.y if self.y.dtype.kind in "iuf" else np.unique(self.y, return_inverse=True)[1]
+            self.ax_.plot(self.X[:, 0], heights, ".", color="black", markersize=4, label="samples")
         self.ax_.set_xlabel("x")
         self.ax_.set_ylabel("output")
         self.ax_.legend()
@@ -126,10 +129,11 @@ class HiddenUnitsDisplay:
         (left, right), (bottom, top) = _range(self.X[:, 0]), _range(self.X[:, 1])
         u, v = np.meshgrid(np.linspace(left, right, 200), np.linspace(bottom, top, 200))
         outputs = self.network.predict(np.column_stack([u.ravel(), v.ravel()])).reshape(u.shape)
-        labels = self.y is not None and len(np.unique(self.y)) == 2
-        size = float(np.abs(outputs).max()) if labels else None
+        classes = np.unique(self.y) if self.y is not None else np.zeros(0)
+        two, labels = len(classes) == 2, len(classes) == 2 or classes.dtype.kind not in "iuf"
+        size = float(np.abs(outputs).max()) if two else None
         mesh = self.ax_.pcolormesh(
-            u, v, outputs, cmap="RdBu" if labels else "viridis", alpha=0.6, shading="auto",
+            u, v, outputs, cmap="RdBu" if two else "viridis", alpha=0.6, shading="auto",
             vmin=None if size is None else -size, vmax=size, rasterized=True,
         )  # fmt: skip
         self.figure_.colorbar(mesh, ax=self.ax_, label="output")
@@ -143,7 +147,8 @@ class HiddenUnitsDisplay:
                 self.unit_lines_ += self.ax_.plot(*line.T, color="black", alpha=0.6, linewidth=width, label=label)
         if self.y is not None:
             if labels:
-                for value, colour in zip(np.unique(self.y), ("tab:red", "tab:blue"), strict=True):
+                colours = ("tab:red", "tab:blue") if two else [f"C{k % 10}" for k in range(len(classes))]
+                for value, colour in zip(classes, colours, strict=True):
                     own = self.y == value
                     self.ax_.scatter(*self.X[own].T, color=colour, edgecolor="white", s=25, label=f"class {value}")
             else:
