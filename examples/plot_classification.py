@@ -9,7 +9,7 @@ optima with a certificate.
 
 import matplotlib.pyplot as plt
 import numpy as np
-from sklearn.datasets import make_moons
+from sklearn.datasets import make_blobs, make_moons
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
@@ -53,4 +53,26 @@ axes[0].set_title("logistic loss, penalty by cross-validation")
 BetaPathDisplay.from_estimator(fitted, ax=axes[1])
 HiddenUnitsDisplay.from_estimator(margin, scaled, y_clean, ax=axes[2])
 axes[2].set_title("max margin")
+
+# %%
+# Three classes: one output a class, each the max-margin network of its class against the others. What to see: the
+# colour of the largest output, and where each output is zero (lines) and one in size (dashed); no sample lies between
+# the dashed lines of its own class.
+X_three, y_three = make_blobs(75, centers=[(-1.5, 0), (1.5, 0), (0, 2)], cluster_std=0.55, random_state=0)
+X_three = StandardScaler().fit_transform(X_three)
+three = ConvexReLUClassifier(loss="hard_margin", tol=1e-2, random_state=0).fit(X_three, y_three)
+print(f"three classes: {three.network_.n_hidden} hidden units, searched gap {three.certificate_.gap_searched:.1e}")
+u, v = np.meshgrid(np.linspace(-2.5, 2.5, 250), np.linspace(-2.2, 2.4, 250))
+outputs = three.decision_function(np.column_stack([u.ravel(), v.ravel()]))
+figure, ax = plt.subplots(figsize=(6, 5), layout="constrained")
+ax.contourf(
+    u, v, outputs.argmax(axis=1).reshape(u.shape), levels=[-0.5, 0.5, 1.5, 2.5], colors=["C0", "C1", "C2"], alpha=0.25
+)
+for k in range(3):
+    level = outputs[:, k].reshape(u.shape)
+    ax.contour(u, v, level, levels=[0.0], colors=f"C{k}")
+    ax.contour(u, v, level, levels=[-1.0, 1.0], colors=f"C{k}", linestyles="dashed", linewidths=1)
+    ax.scatter(*X_three[y_three == k].T, color=f"C{k}", edgecolor="white", s=30, label=f"class {k}")
+ax.set(title="max margin, one output a class", xlabel="x1", ylabel="x2")
+ax.legend()
 plt.show()

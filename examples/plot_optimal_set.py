@@ -31,7 +31,9 @@ print(f"{len(vertices)} vertices; objectives differ by {np.ptp(values) / optima.
 # %%
 # What to see: left, the polytope in its own two dimensions: corners are optimal networks with the fewest units, small
 # dots are random members. Right, the units' directions; the width of each ray is the range of its scale over the
-# whole set. Units with no range are in every optimal network to the same extent.
+# whole set. Units with no range are in every optimal network to the same extent. Below, the weights of networks with
+# one function: the balanced one and those with a unit split or the units permuted have equal norms in both layers
+# (dashed) and one objective; rescaled units leave the diagonal, and the penalty is larger.
 centre = vertices.mean(axis=0)
 _, _, axes_of_set = np.linalg.svd(vertices - centre)
 plane = axes_of_set[: max(optima.dimension, 2)][:2]
@@ -60,4 +62,24 @@ right.axhline(0.0, color="lightgray", linewidth=0.5, zorder=0)
 right.axvline(0.0, color="lightgray", linewidth=0.5, zorder=0)
 right.set(title="scales of the units", aspect="equal", xlabel="$u_1$", ylabel="$u_2$")
 right.legend(fontsize="small")
+
+network = optima.network(fewest)
+factors = np.exp(np.random.default_rng(0).normal(scale=0.4, size=network.n_hidden))
+same = {
+    "balanced": network.balance(),
+    "permuted": network.permute(np.arange(network.n_hidden)[::-1]),
+    "split": network.split(0, [0.3, 0.7]),
+    "rescaled": network.rescaled(factors, 1.0 / factors),
+}
+figure, ax = plt.subplots(figsize=(6.5, 4.5), layout="constrained")
+for marker, (name, net) in zip("osP^", same.items(), strict=True):
+    difference = np.abs(net.predict(X) - network.predict(X)).max()
+    value = net.objective(X, y, beta=beta)
+    print(f"{name}: outputs differ by {difference:.0e}, objective {value:.9f}")
+    norms = np.linalg.norm(net.vectors(), axis=0)
+    ax.plot(norms, np.abs(net.output_weights[:, 0]), marker, markersize=9, alpha=0.6, label=f"{name}, {value:.5f}")
+most = 1.1 * max(ax.get_xlim()[1], ax.get_ylim()[1])
+ax.plot([0.0, most], [0.0, most], "--", color="gray", linewidth=1)
+ax.set(title="one function, its units and its objective", xlabel="$||w_1||$", ylabel="$|w_2|$")
+ax.legend()
 plt.show()

@@ -59,10 +59,15 @@ print(f"objectives from {reached.min():.5f} to {reached.max():.5f}, global optim
 # %%
 # What to see: left, each dot is a trained network: its objective equals the optimum of its own convex program (it
 # lies on the diagonal), and thirty starts end in a handful of values, all above the global optimum (dashed). Right,
-# the path from the worst of them: merging and pruning leave the outputs alone, then the objective falls all the way.
-worst = ends[int(reached.argmax())]
-path = descent_path(worst, optima.network(optima.fewest_units()), X, y, beta=beta, n_steps=60)
+# the path from a network of sixty random units that fits the data, by its height above the optimum: balancing the two
+# layers, merging units of one pattern and pruning dependent ones leave the outputs on the data alone and lower the
+# penalty; then the units that are left give way to those of the optimum, and the objective falls all the way.
+hidden = rng.normal(size=(3, 60))
+fitting = np.linalg.lstsq(np.maximum(A @ hidden, 0.0), y, rcond=None)[0]
+wide = TwoLayerReLU(hidden[:2], hidden[2], fitting[:, None], np.zeros(1))
+path = descent_path(wide, optima.network(optima.fewest_units()), X, y, beta=beta, n_steps=20)
 print(f"largest rise along the path: {max(0.0, np.diff(path.objectives).max()):.1e}")
+widths = np.array([net.n_hidden for net in path.networks])
 figure, (left, right) = plt.subplots(1, 2, figsize=(10.5, 4.5), layout="constrained")
 left.plot([optima.objective, reached.max()], [optima.objective, reached.max()], color="lightgray")
 left.plot(solved, reached, "o", color="tab:blue", alpha=0.6)
@@ -76,8 +81,15 @@ left.legend()
 stages = np.array(path.stages)
 for stage, colour in (("balance", "tab:gray"), ("merge", "tab:green"), ("prune", "tab:orange"), ("cross", "tab:blue")):
     own = np.flatnonzero(stages == stage)
-    right.plot(own, path.objectives[own], ".-", color=colour, label=stage)
-right.axhline(optima.objective, color="black", linestyle="--", linewidth=1)
-right.set(xlabel="step along the path", ylabel="objective", title="a path without a valley")
+    share = (own - own[0]) / (len(own) - 1) + list(dict.fromkeys(path.stages)).index(stage)
+    label = f"{stage}: {widths[own[0]]} to {widths[own[-1]]} units"
+    right.plot(share, path.objectives[own] - optima.objective, color=colour, linewidth=2, label=label)
+right.set(
+    yscale="log",
+    ylim=(0.1, None),
+    xlabel="part of the path",
+    ylabel="objective above the optimum",
+    title="a path without a valley",
+)
 right.legend()
 plt.show()

@@ -272,3 +272,9 @@ def test_bounds_hold_whatever_the_scaling(scales):
     for scaled in (X * scales, X * np.r_[1.0, np.full(7, 1e-18)][:, None]):
         count = enumerate_arrangements(scaled, full_dimensional=True).shape[1]
         assert arrangement_bound(scaled).exact == count == 58
+
+
+@pytest.mark.parametrize("shapes", [(4, (1, 1)), ((2.9, 2.9), (1, 1)), ((2, 2), (1.7, 1)), ((2, 2), 1)])
+def test_shapes_of_images_are_integers(shapes):
+    with pytest.raises(ValueError, match="_shape must be a tuple of integers"):
+        sample_arrangements(np.ones((3, 4)), 5, kind="patches", image_shape=shapes[0], patch_shape=shapes[1])

@@ -149,6 +149,12 @@ def test_flow_on_orthogonally_separable_data_is_the_max_margin_network(seed):
     np.testing.assert_allclose(kkt.dual_coef, best.dual_coef, atol=0.05 * np.abs(best.dual_coef).max())
 
 
+@pytest.mark.parametrize("scale", [1e-200, 1.0, 1e200])
+def test_orthogonal_separability_has_no_units(scale):
+    assert is_orthogonally_separable([[scale], [-scale]], [1, 0])
+    assert not is_orthogonally_separable([[scale, 0.0], [scale, scale]], [1, 0])
+
+
 def test_orthogonal_separability_by_hand():
     X = np.array([[1.0, 0.0], [1.0, 1.0], [-1.0, 0.0]])
     assert is_orthogonally_separable(X, ["a", "a", "b"])

@@ -44,3 +44,8 @@ def test_it_is_the_estimators_problem_on_one_sample():
 def test_refusals(beta):
     with pytest.raises(ValueError, match="beta"):
         landscape_1d(beta)
+
+
+def test_beta_is_a_number():
+    with pytest.raises(ValueError, match="beta must be a finite number"):
+        landscape_1d("a")

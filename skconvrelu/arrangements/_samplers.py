@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -206,6 +207,9 @@ def sample_arrangements(
 def _check_shapes(image: Any, patch: Any, n_features: int) -> tuple[tuple[int, ...], tuple[int, int]]:
     if image is None or patch is None:
         raise ValueError("kind='patches' needs image_shape and patch_shape.")
+    for name, shape in (("image_shape", image), ("patch_shape", patch)):
+        if np.ndim(shape) != 1 or not all(isinstance(k, Integral) for k in shape):
+            raise ValueError(f"{name} must be a tuple of integers, got {shape!r}.")
     image, patch = tuple(int(k) for k in image), tuple(int(k) for k in patch)
     if len(image) not in (2, 3) or int(np.prod(image)) != n_features:
         raise ValueError(

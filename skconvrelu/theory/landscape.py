@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu._checks import check_number
+
 Array = NDArray[np.float64]
 
 
@@ -71,7 +73,6 @@ def landscape_1d(beta: float) -> Landscape1D:
     >>> landscape.minimum, landscape.product
     (0.4375, 0.75)
     """
-    if not 0.0 < beta < np.inf:
-        raise ValueError(f"beta must be positive and finite, got {beta!r}.")
+    beta = check_number(beta, "beta", above=0.0)
     product = max(0.0, 1.0 - 0.5 * beta)
     return Landscape1D(float(beta), float((1.0 - product) ** 2 + beta * product), float(product))
