@@ -100,7 +100,7 @@ def published() -> dict[str, float]:
 
 
 def _row(label: str, values: list[float], digits: int) -> str:
-    return f"{label:32s}" + "".join(f"{value:10.{digits}f}" for value in values)
+    return f"{label:32s}" + "".join(f"{value:11.{digits}f}" for value in values)
 
 
 def _ranks(scores: list[list[float]]) -> list[float]:
@@ -113,7 +113,7 @@ def report(results: list[dict[str, Any]], names: list[str], models: tuple[str, .
     scores = table(results, names, models)
     reference = MC_DROPOUT if regression else published()
     last = "mc-dropout" if regression else "published"
-    print(f"{'':32s}" + "".join(f"{m:>10s}" for m in [*models, last, "gap", "units", "seconds"]))
+    print(f"{'':32s}" + "".join(f"{m:>11s}" for m in [*models, last]) + f"{'gap':>10s}{'units':>10s}{'seconds':>10s}")
     rows = []
     for name in names:
         own = [r for r in results if r["set"] == name and r["model"] == "ours"]
