@@ -190,7 +190,7 @@ class RectifiedEllipsoid:
         singular = np.linalg.svd(self.X[np.asarray(z) > 0.0], compute_uv=False)
         singular = singular[singular > singular.max(initial=0.0) * max(self.X.shape) * np.finfo(float).eps]
         rounding = _ROUNDINGS * np.finfo(float).eps * (singular[0] / singular[-1] if len(singular) else 0.0)
-        return float(np.linalg.norm(u)) <= 1.0 + tol + rounding
+        return bool(np.linalg.norm(u) <= 1.0 + tol + rounding)
 
     def in_polar_set(self, dual_coef: Any, *, method: str = "exact", tol: float = 1e-7) -> bool:
         """Whether ``max_{||u|| <= 1} |lambda' (X u)_+| <= 1``: dual feasibility of the max-margin problem.
