@@ -22,10 +22,10 @@ TABLES = {
     "losses": [],
     "quantile_coverage": ["--rows", "400"],
     "accuracy": [],
+    "growth": [],
     "cv_speed": ["--repeats", "1"],
     "exactness": [],
     "beta_auto": ["--rows", "400"],
-    "growth": [],
     "scale": [],
 }
 

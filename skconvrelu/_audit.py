@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from skconvrelu._base import check_method
+from skconvrelu._checks import check_method, check_number
 from skconvrelu._classifier import ConvexReLUClassifier
 from skconvrelu._regressor import ConvexReLURegressor
 from skconvrelu.certificate import Certificate
@@ -185,9 +184,7 @@ def _beta(beta: Any, mlp: MLPRegressor | MLPClassifier | None, n: float, n_outpu
         beta = mlp.alpha / n * (n_outputs if mlp.loss == "squared_error" else 1)
         if beta <= 0.0:
             raise ValueError("network was trained with alpha=0; give a positive beta to judge it by.")
-    if not isinstance(beta, Real) or not 0.0 < float(beta) < np.inf:
-        raise ValueError(f"beta must be a positive finite number, got {beta!r}.")
-    return float(beta)
+    return check_number(beta, "beta", above=0.0)
 
 
 def _units(weights: TwoLayerReLU) -> Units:

@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skconvrelu._checks import check_method
 from skconvrelu._logging import verbosity
 from skconvrelu._progress import Progress
 from skconvrelu._sklearn import CallbackSupportMixin, Interval, StrOptions, check_sample_weight
@@ -426,14 +427,6 @@ def layers(network: TwoLayerReLU) -> dict[str, Any]:
 def _dropped(program: ConvexProgram) -> float:
     """What the program's objective has on top of the one that is documented."""
     return float(program.weights @ program.loss.dropped(program.Y))
-
-
-def check_method(method: Any, time_limit: Any) -> None:
-    """Validate what certify and certify_network share."""
-    if method not in ("search", "exact"):
-        raise ValueError(f"method must be 'search' or 'exact', got {method!r}.")
-    if time_limit is not None and not (isinstance(time_limit, Real) and float(time_limit) >= 0.0):
-        raise ValueError(f"time_limit must be None or a nonnegative number of seconds, got {time_limit!r}.")
 
 
 def _check_gates(gates: Any, d: int, fit_intercept: bool) -> Array:

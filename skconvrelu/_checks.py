@@ -65,6 +65,14 @@ def check_number(
     return number
 
 
+def check_method(method: Any, time_limit: Any) -> None:
+    """Validate how prices are found, and for how long."""
+    if method not in ("search", "exact"):
+        raise ValueError(f"method must be 'search' or 'exact', got {method!r}.")
+    if time_limit is not None and not (isinstance(time_limit, Real) and float(time_limit) >= 0.0):
+        raise ValueError(f"time_limit must be None or a nonnegative number of seconds, got {time_limit!r}.")
+
+
 def check_count(value: Any, name: str, least: int = 1) -> int:
     """An integer of at least ``least``."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:

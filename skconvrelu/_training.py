@@ -19,7 +19,7 @@ from skconvrelu.certificate import Certificate
 from skconvrelu.losses import HardMargin, Loss
 from skconvrelu.program import ConvexProgram
 from skconvrelu.row_space import RowSpace
-from skconvrelu.search.bounds import price_rounding, searched_bound
+from skconvrelu.search.bounds import price_rounding, searched_bound, violation_level
 from skconvrelu.search.entering import newcomers
 from skconvrelu.search.outputs import refine_outputs
 from skconvrelu.search.pricing import searched_max_price
@@ -222,7 +222,7 @@ def sharpen(
         program = trained.program
         units = units_of(trained.program, trained.solution)
         if method == "exact":
-            level = program.beta * (1.0 + 0.1 * options.tol)
+            level = violation_level(program, options.tol)
             proof = prove(program, dual, units, level=level, deadline=deadline)
             bound, violators = searched_bound(program, dual, proof.upper), proof.violators
             known = trained.certificate.lower_bound_proven
@@ -265,7 +265,7 @@ def _more_evidence(
     """Independent starts until the recall is 0.95 or a violation is met, for at most 20 batches or until the deadline."""
     rediscovered = np.zeros(len(units), dtype=bool)
     n_starts, largest = 0, 0.0
-    level = program.beta * (1.0 + 0.1 * options.tol)
+    level = violation_level(program, options.tol)
     for batch in range(20):
         found = search_violators(
             program, dual, units, rng, n_starts=max(16, 800 // program.Y.shape[1]), level=level,

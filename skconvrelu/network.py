@@ -392,3 +392,11 @@ class TwoLayerReLU:
     def _only_relu(self, name: str) -> None:
         if self.gates is not None:
             raise ValueError(f"{name} is for ReLU networks; this one is gated.")
+
+
+def check_is_network(network: Any) -> None:
+    """Statements and pictures are of plain networks, not about estimators that have one."""
+    if not isinstance(network, TwoLayerReLU):
+        raise TypeError(
+            f"network must be a TwoLayerReLU, such as the network_ of a fit or TwoLayerReLU.from_mlp; got {type(network).__name__}."
+        )

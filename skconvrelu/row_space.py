@@ -17,6 +17,16 @@ def row_space_basis(X: Array) -> Array:
     return np.ascontiguousarray(Vt[: max(rank, 1)].T)
 
 
+def unit_rows(X: Array) -> Array:
+    """Rows over their lengths, zero rows as they are; squares of very large or small entries would be no numbers any more."""
+    rows = X / _or_one(np.abs(X).max(axis=1))[:, None]
+    return rows / _or_one(np.linalg.norm(rows, axis=1))[:, None]
+
+
+def _or_one(sizes: Array) -> Array:
+    return np.where(sizes > 0.0, sizes, 1.0)
+
+
 def has_full_column_rank(X: Array) -> bool:
     """Cheap and conservative test: False may also mean that X is badly conditioned."""
     n, d = X.shape

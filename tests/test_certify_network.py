@@ -105,7 +105,7 @@ def test_bad_networks_are_refused():
         certify_network(one, X[:, :2], y, beta=0.1, loss="squared_error")
     with pytest.raises(ValueError, match="outputs"):
         certify_network(one, X, np.column_stack([y, y]), beta=0.1, loss="squared_error")
-    with pytest.raises(ValueError, match="positive"):
+    with pytest.raises(ValueError, match="beta must be above 0"):
         certify_network(one, X, y, beta=-1.0, loss="squared_error")
     with pytest.raises(ValueError, match="method"):
         certify_network(one, X, y, beta=0.1, loss="squared_error", method="guess")

@@ -198,7 +198,13 @@ def test_margins_far_from_the_origin_are_found():
 
 
 @pytest.mark.parametrize(
-    ("X", "message"), [([[1.0], [2.0]], "lie on one ray"), ([[0.0], [2.0]], r"1 sample\(s\) are zero")]
+    ("X", "message"),
+    [
+        ([[1.0], [2.0]], "2 samples lie on one ray"),
+        ([[1e-200], [2e-200]], "2 samples lie on one ray"),
+        ([[1e200, 1e200], [2e200, 2e200]], "2 samples lie on one ray"),
+        ([[0.0], [2.0]], r"1 sample\(s\) are zero"),
+    ],
 )
 def test_what_no_network_separates_is_refused(X, message):
     with pytest.raises(ValueError, match=message):

@@ -201,3 +201,8 @@ def test_labels_of_any_kind_are_drawn(n_features, y):
     display = HiddenUnitsDisplay.from_network(network, rng.normal(size=(4, n_features)), y)
     names = display.ax_.get_legend_handles_labels()[1]
     assert n_features == 1 or isinstance(y[0], float) or {f"class {label}" for label in y} <= set(names)
+
+
+def test_only_networks_are_drawn():
+    with pytest.raises(TypeError, match="network must be a TwoLayerReLU"):
+        HiddenUnitsDisplay.from_network(None, [[1.0]])

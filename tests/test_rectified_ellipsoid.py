@@ -161,3 +161,8 @@ def test_points_of_the_set_lie_in_it_however_parallel_the_samples(offset):
     assert all(Q.contains(z) for z in points)
     largest = max(points, key=np.linalg.norm)
     assert not Q.contains(1.001 * largest)
+
+
+def test_time_limits_are_times():
+    with pytest.raises(ValueError, match="time_limit must be None or a nonnegative number"):
+        support_function([[3.0, 4.0]], [1.0], time_limit="a")

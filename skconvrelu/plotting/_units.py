@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skconvrelu._checks import check_matrix, check_no_missing
-from skconvrelu.network import TwoLayerReLU
+from skconvrelu.network import TwoLayerReLU, check_is_network
 from skconvrelu.plotting._axes import axes
 
 Array = NDArray[np.float64]
@@ -75,6 +75,7 @@ class HiddenUnitsDisplay:
     @classmethod
     def from_network(cls, network: TwoLayerReLU, X: Any, y: Any = None, *, ax: Any = None) -> HiddenUnitsDisplay:
         """Draw a network, parameters as in :meth:`from_estimator`."""
+        check_is_network(network)
         X = check_matrix(X)
         if X.shape[1] not in (1, 2) or network.hidden_weights.shape[0] != X.shape[1]:
             raise ValueError(f"only networks of one or two features can be drawn; X has {X.shape[1]}.")

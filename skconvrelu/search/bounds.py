@@ -19,6 +19,11 @@ def searched_bound(program: ConvexProgram, dual: Array, largest: float) -> float
     return max(program.dual_value(scaled), program.least_loss())
 
 
+def violation_level(program: ConvexProgram, tol: float) -> float:
+    """The price above which a unit is worth adding to a network that is to be optimal to ``tol``."""
+    return program.beta * (1.0 + 0.1 * tol)
+
+
 def tolerable_price(program: ConvexProgram, dual: Array, target: float) -> float:
     """The largest price, at least beta, that still leaves a lower bound of ``target``."""
     low, high = program.beta, 2.0 * program.beta

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skconvrelu.program import ConvexProgram
-from skconvrelu.search.bounds import searched_bound, tolerable_price
+from skconvrelu.search.bounds import searched_bound, tolerable_price, violation_level
 from skconvrelu.search.proof import prove
 from skconvrelu.search.units import Units, no_units
 from skconvrelu.search.violators import search_violators, starts_per_side
@@ -141,8 +141,7 @@ def last_look(
     while True:
         found = search_violators(
             program, dual, units, rng,
-            n_starts=starts_per_side(program), level=program.beta * (1.0 + 0.1 * tol), neighbours=n_starts == 0,
-            n_jobs=n_jobs,
+            n_starts=starts_per_side(program), level=violation_level(program, tol), neighbours=n_starts == 0, n_jobs=n_jobs,
         )  # fmt: skip
         entering = entering + found.violators
         n_starts += found.n_starts

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.blocks import blocks_of, joined_gates, own_program
-from skconvrelu.search.bounds import searched_bound
+from skconvrelu.search.bounds import searched_bound, violation_level
 from skconvrelu.search.closing import Evidence, Refined, last_look
 from skconvrelu.search.descent import descend
 from skconvrelu.search.entering import first_units, newcomers
@@ -137,9 +137,9 @@ def _look(
     effort: int = 1,
 ) -> Found:
     """One round's search at the dual point that belongs to the units."""
-    per_side = starts_per_side(program, effort)
-    level = program.beta * (1.0 + 0.1 * tol)
-    return search_violators(program, dual, units, rng, n_starts=per_side, level=level, n_jobs=n_jobs)
+    level = violation_level(program, tol)
+    n_starts = starts_per_side(program, effort)
+    return search_violators(program, dual, units, rng, n_starts=n_starts, level=level, n_jobs=n_jobs)
 
 
 @dataclass(frozen=True)
@@ -233,11 +233,11 @@ class _Search:
         centre = self.centre
         found = self._look_at(units, dual)
         self.largest, violators = found.largest, found.violators
-        if centre is not None and centre.dual is not dual and self.gap > self.tol and self._worth_polishing():
+        if centre is not None and self.gap > self.tol and self._worth_polishing():
             between = self._look_at(units, 0.5 * (centre.dual + dual)).violators
             if len(between):
-                level = self.program.beta * (1.0 + 0.1 * self.tol)
-                violators = violators + between[unit_prices(self.program, dual, between) > level]
+                worthwhile = unit_prices(self.program, dual, between) > violation_level(self.program, self.tol)
+                violators = violators + between[worthwhile]
         if len(violators) < _FEW * len(units) and search_work(self.program, found.n_starts) < self.polish_work:
             self.effort = min(2 * self.effort, _MOST_EFFORT)
         return violators

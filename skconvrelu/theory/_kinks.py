@@ -16,6 +16,7 @@ def hidden_and_kinks(X: Array, W: Array, kink_tol: float) -> tuple[Array, NDArra
     """Hidden values ``X W`` (n, m), and where they are at most ``kink_tol`` of the largest one of their unit, or rounding.
 
     The sizes of the two vectors are no measure: far from the origin they are much larger than any difference between samples.
+    With ``kink_tol`` zero only hidden values of zero count, with a negative one none.
     """
     values = X @ W
     rounding = _ROUNDINGS * np.finfo(float).eps * np.outer(np.linalg.norm(X, axis=1), np.linalg.norm(W, axis=0))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu._checks import check_matrix, check_weights
+from skconvrelu._checks import check_matrix, check_number, check_weights
 from skconvrelu.losses import Loss, check_targets, coded_targets
-from skconvrelu.network import TwoLayerReLU
+from skconvrelu.network import TwoLayerReLU, check_is_network
 from skconvrelu.program import ConvexProgram
 from skconvrelu.row_space import RowSpace
 from skconvrelu.search.units import Units
@@ -64,11 +63,10 @@ class Setting:
         if not (weights > 0.0).all():
             raise ValueError("sample_weight must be positive here; leave out samples of weight zero.")
         check_targets(loss, Y, weights if fit_intercept else None)
-        if not isinstance(beta, Real) or not 0.0 < float(beta) < np.inf:
-            raise ValueError(f"beta must be a positive finite number, got {beta!r}.")
+        beta = check_number(beta, "beta", above=0.0)
         biased = np.hstack([features, np.ones((len(features), 1))]) if fit_intercept else features
         space = RowSpace.of(biased)
-        return cls(features, space.inward(biased), space, Y, weights, kind, float(beta), fit_intercept)
+        return cls(features, space.inward(biased), space, Y, weights, kind, beta, fit_intercept)
 
     def program(self, patterns: Mask) -> ConvexProgram:
         """The convex program over patterns (P, n)."""
@@ -109,14 +107,6 @@ class Setting:
     def constant(self) -> float:
         """What the objective of the convex program has on top of the documented one."""
         return float(self.weights @ self.loss.dropped(self.Y))
-
-
-def check_is_network(network: Any) -> None:
-    """The statements are about plain networks, not about estimators that have one."""
-    if not isinstance(network, TwoLayerReLU):
-        raise TypeError(
-            f"network must be a TwoLayerReLU, such as the network_ of a fit or TwoLayerReLU.from_mlp; got {type(network).__name__}."
-        )
 
 
 def check_unbiased(network: TwoLayerReLU) -> None:

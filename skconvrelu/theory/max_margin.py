@@ -9,16 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.optimize import linprog
+from scipy.spatial.distance import cdist
 
 from skconvrelu._checks import check_labels, check_matrix
 from skconvrelu._classifier import ConvexReLUClassifier
 from skconvrelu._hard_margin import NotSeparated
 from skconvrelu.network import TwoLayerReLU
+from skconvrelu.row_space import unit_rows
 from skconvrelu.theory._kinks import hidden_and_kinks
 from skconvrelu.theory._setting import check_margin_network
 from skconvrelu.theory.rectified_ellipsoid import support_function
 
 Array = NDArray[np.float64]
+
+#: distance of two unit vectors that is rounding
+_SAME_RAY = 4.0 * np.finfo(float).eps
 
 
 @dataclass(frozen=True)
@@ -109,18 +114,17 @@ def max_margin(
 
 def _check_separable(X: Array, codes: Array) -> None:
     """Networks without biases are positively homogeneous: zero at the origin, and of one sign along a ray."""
-    sizes = np.linalg.norm(X, axis=1)
-    if not sizes.all():
+    zero = ~X.any(axis=1)
+    if zero.any():
         raise ValueError(
-            f"X: {int((sizes == 0.0).sum())} sample(s) are zero, where every network without biases is; append a constant column."
+            f"X: {int(zero.sum())} sample(s) are zero, where every network without biases is; append a constant column."
         )
-    rays = X / sizes[:, None]
-    along = rays @ rays.T
-    same = (along > 0.5) & (np.linalg.norm(rays[:, None] - rays[None], axis=2) <= 4.0 * np.finfo(float).eps)
-    clash = (same & (np.outer(codes, codes) < 0.0)).any(axis=1)
-    if clash.any():
+    rays = unit_rows(X)
+    shared = cdist(rays[codes > 0.0], rays[codes < 0.0]) <= _SAME_RAY
+    if shared.any():
+        clash = int(shared.any(axis=0).sum() + shared.any(axis=1).sum())
         raise ValueError(
-            f"X: {int(clash.sum())} samples lie on one ray with a sample of the other class, and no network without biases separates them; "
+            f"X: {clash} samples lie on one ray with a sample of the other class, and no network without biases separates them; "
             "append a constant column."
         )
 

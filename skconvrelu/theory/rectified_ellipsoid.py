@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from skconvrelu._checks import check_count, check_matrix
+from skconvrelu._checks import check_count, check_matrix, check_method
 from skconvrelu.row_space import null_space
 from skconvrelu.search.branch_and_bound import exact_price
 from skconvrelu.search.pricing import SETTLE, climb, price
@@ -66,7 +66,7 @@ def support_function(
     Raises
     ------
     ValueError
-        If the shapes do not match or the method is unknown.
+        If the shapes do not match, the method is unknown, or the time limit is no time.
 
     Examples
     --------
@@ -74,6 +74,7 @@ def support_function(
     >>> round(support_function([[3.0, 4.0]], [1.0]).value, 12)
     5.0
     """
+    check_method(method, time_limit)
     X = check_matrix(X)
     dual = np.asarray(dual_coef, dtype=np.float64)
     if dual.shape != (len(X),) or not np.isfinite(dual).all():
@@ -83,8 +84,6 @@ def support_function(
     if method == "exact":
         found = exact_price(X, dual, time_limit=time_limit)
         return Support(max(found.lower, 0.0), max(found.upper, 0.0), found.unit)
-    if method != "search":
-        raise ValueError(f"method must be 'exact' or 'search', got {method!r}.")
     rng = check_random_state(random_state)
     starts = np.vstack([rng.standard_normal((_STARTS * X.shape[1], X.shape[1])), dual @ X, (np.maximum(dual, 0.0)) @ X])
     best = climb(X, dual, climb(X, dual, starts), schedule=SETTLE)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from skconvrelu._checks import check_labels, check_matrix
+from skconvrelu.row_space import unit_rows
 
 
 def is_orthogonally_separable(X: Any, y: Any, *, tol: float = 0.0) -> bool:
@@ -44,12 +45,7 @@ def is_orthogonally_separable(X: Any, y: Any, *, tol: float = 0.0) -> bool:
     """
     X = check_matrix(X)
     codes = check_labels(y, len(X))
-    largest = np.abs(X).max(axis=1)
-    rows = (
-        X / np.where(largest > 0.0, largest, 1.0)[:, None]
-    )  # squares of very large or small entries are no numbers any more
-    sizes = np.linalg.norm(rows, axis=1)
-    rows = rows / np.where(sizes > 0.0, sizes, 1.0)[:, None]
+    rows = unit_rows(X)
     cosines = rows @ rows.T
     same = np.equal.outer(codes, codes)
     return bool((cosines[same] > tol).all() and (cosines[~same] <= tol).all())

@@ -71,8 +71,8 @@ def clarke_stationarity(
     Where samples lie on a unit's hyperplane, the derivatives of their activations are those of the cells beside it, or convex
     combinations: any numbers in [0, 1] if the samples are linearly independent, fewer if not (equal samples switch together). The
     output weights enter smoothly, so for each unit the nearest element is a least-squares problem with those numbers as variables. A
-    unit of weight zero has all samples on its hyperplane; beyond 2000 cells all numbers in [0, 1] are allowed and the distance is a
-    lower bound.
+    unit of weight zero has all samples on its hyperplane. Beyond 2000 cells, or where rounding leaves open what the cells are, all
+    numbers in [0, 1] are allowed and the distance is a lower bound.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def _nearest_derivatives(kinks: Array, A: Array, target: Array) -> Array:
     if np.linalg.matrix_rank(kinks) < len(kinks):
         try:
             cells = enumerate_arrangements(kinks, full_dimensional=True, max_patterns=_MOST_CELLS).astype(np.float64)
-        except ValueError:  # too many of them
+        except ValueError:  # too many, or not known: numbers in [0, 1] contain what they allow
             pass
         else:
             # the point of least norm in a convex hull, up to a factor: min ||M x||^2 + (sum x - 1)^2 over x >= 0
