@@ -105,12 +105,13 @@ def test_warm_solve_falls_back_on_the_interior_point(monkeypatch):
     assert abs(plain.objective - rescued.objective) <= 1e-7 * plain.objective
 
 
-@pytest.mark.parametrize(("n", "d"), [(40, 3), (60, 8), (5, 9), (1, 1)])
+@pytest.mark.parametrize(("n", "d"), [(40, 3), (60, 8), (5, 9), (1, 1), (700, 2), (1500, 4)])
 def test_projections_on_faces(n, d):
     X, patterns, V = problem(n, d, 40, n + d)
     faces = ConeFaces(X, patterns.astype(float))
     everything = np.arange(len(V))
-    for W in (V, V + 0.1 * np.roll(V, 1, axis=0), V):  # the second and third start from remembered faces
+    far, near = V + 0.1 * np.roll(V, 1, axis=0), V + 1e-3 * np.roll(V, 1, axis=0)
+    for W in (V, near, far, V):  # all but the first start from remembered faces
         U = faces.project(W, everything)
         exact = exact_norms(X, patterns, W)
         sizes = np.linalg.norm(W, axis=1)
@@ -118,6 +119,25 @@ def test_projections_on_faces(n, d):
         assert (np.where(patterns, 1.0, -1.0) * (U @ X.T) >= -1e-9 * sizes[:, None]).all()
         moved = W + (np.where(patterns, 1.0, -1.0) * faces.multipliers(everything, n)) @ X
         np.testing.assert_allclose(moved, U, atol=1e-8 * sizes.max())
+
+
+def test_constraints_that_cannot_be_violated_are_not_looked_at(monkeypatch):
+    X, _, V = problem(1500, 4, 40, 5)
+    faces = ConeFaces(X, (V @ X.T > 0.0).astype(float))
+    everything, looked = np.arange(len(V)), []
+    recentre = ConeFaces._recentre
+
+    def counted(self, cones, units):
+        looked.append(len(cones))
+        recentre(self, cones, units)
+
+    monkeypatch.setattr(ConeFaces, "_recentre", counted)
+    np.testing.assert_array_equal(faces.project(V, everything), V)
+    assert sum(looked) == 40
+    faces.project(1.0001 * V + 1e-6, everything)
+    assert sum(looked) == 40
+    faces.project(-V, everything)
+    assert sum(looked) >= 80
 
 
 def test_projections_with_zero_and_repeated_rows():

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from problems import KINDS, SMOOTH, make_program
-from scipy.optimize import approx_fprime, minimize
+from scipy.optimize import approx_fprime, lsq_linear, minimize
 
 from skconvrelu.search import descent
 from skconvrelu.search.branch_and_bound import exact_price
 from skconvrelu.search.descent import _Balanced, descend
+from skconvrelu.search.nonnegative_quadratic import minimise_nonnegative
 from skconvrelu.search.pricing import SETTLE, climb, price
 from skconvrelu.search.pruning import rescale
 from skconvrelu.search.units import Units, signed_axes
@@ -113,6 +114,21 @@ def test_rescaled_units_are_the_nonnegative_lasso_solution(kind):
     assert found.objective(program) == pytest.approx(reference.fun, rel=1e-8)
     assert len(found) < 10
     assert found.objective(program) <= units.objective(program)
+
+
+@pytest.mark.parametrize("rank", [40, 15, 3])
+@pytest.mark.parametrize("n_signed", [30, 27, 1, 0])
+def test_nonnegative_quadratics_match_bounded_least_squares(n_signed, rank):
+    rng = np.random.default_rng(rank + n_signed)
+    A, b = rng.standard_normal((40, rank)) @ rng.standard_normal((rank, 30)), rng.standard_normal(40)
+    x = minimise_nonnegative(A.T @ A + 1e-4 * np.eye(30), A.T @ b, n_signed)
+    lower = np.where(np.arange(30) < n_signed, 0.0, -np.inf)
+    tall = np.vstack([A, 1e-2 * np.eye(30)])
+    reference = lsq_linear(
+        tall, np.r_[b, np.zeros(30)], bounds=(lower, np.inf), method="bvls", tol=1e-15, max_iter=1000
+    ).x
+    assert_allclose(x, reference, atol=1e-6)
+    assert (x[:n_signed] >= 0.0).all()
 
 
 def test_rescaling_more_units_than_samples_never_gets_worse():

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
 
 from skconvrelu.program import ConvexProgram
+from skconvrelu.search.nonnegative_quadratic import minimise_nonnegative
 from skconvrelu.search.units import Units
 
 Array = NDArray[np.float64]
@@ -20,9 +20,10 @@ _AT_ONCE = 262_144
 
 
 def rescale(program: ConvexProgram, units: Units, *, max_iter: int = 50, tol: float = 1e-8) -> Units:
-    """Minimise the objective over the scales of the units (and the intercept) by projected Newton steps, and drop the zeros.
+    """Minimise the objective over the scales of the units (and the intercept) by Newton steps, and drop the zeros.
 
-    Never worse than the units given; ``tol`` is relative to beta.
+    A step minimises the quadratic model over nonnegative scales, so that squared error needs two or three. Never worse than
+    the units given; ``tol`` is relative to beta.
     """
     if not len(units):
         return units
@@ -35,11 +36,10 @@ def rescale(program: ConvexProgram, units: Units, *, max_iter: int = 50, tol: fl
         residual = np.abs(np.where(scale > 0.0, slope, np.minimum(slope, 0.0))).max(initial=0.0)
         if max(residual, np.abs(slope_c).max(initial=0.0)) <= tol * program.beta:
             break
-        step, step_c = lasso.newton(root, free, slope, slope_c)
+        step, step_c = lasso.newton(root, free, slope, slope_c, scale)
         moved = False
         for shorten in 0.5 ** np.arange(30):
-            trial = np.maximum(scale + shorten * step, 0.0)
-            trial_c = c + shorten * step_c
+            trial, trial_c = np.maximum(scale + shorten * step, 0.0), c + shorten * step_c
             with np.errstate(
                 over="ignore", invalid="ignore"
             ):  # a singular Hessian may send a step anywhere; it is shortened then
@@ -78,8 +78,10 @@ class _Lasso:
         slope = np.einsum("mk,mk->m", self.active.T @ G, self.directions) + program.beta
         return slope, self.basis.T @ G.sum(axis=0), root
 
-    def newton(self, root: Array, free: NDArray[np.bool_], slope: Array, slope_c: Array) -> tuple[Array, Array]:
-        """Newton step over the free scales and the intercept; the others stay."""
+    def newton(
+        self, root: Array, free: NDArray[np.bool_], slope: Array, slope_c: Array, scale: Array
+    ) -> tuple[Array, Array]:
+        """Step to the least quadratic model over nonnegative free scales and the intercept; other scales stay."""
         n, K, _ = root.shape
         index = np.flatnonzero(free)
         size = len(index) + self.basis.shape[1]
@@ -91,11 +93,11 @@ class _Lasso:
         diagonal = np.diagonal(hessian)
         # lifts the directions in which activations depend on each other; monotone decrease is checked by the caller
         hessian[np.diag_indices_from(hessian)] += 1e-10 * diagonal + 1e-12 * diagonal.mean() + np.finfo(float).tiny
-        rhs = -np.concatenate([slope[index], slope_c])
-        move = cho_solve(cho_factor(hessian, lower=True, check_finite=False), rhs, check_finite=False)
+        here = np.concatenate([scale[index], np.zeros(self.basis.shape[1])])
+        there = minimise_nonnegative(hessian, hessian @ here - np.concatenate([slope[index], slope_c]), len(index))
         step = np.zeros(len(slope))
-        step[index] = move[: len(index)]
-        return step, move[len(index) :]
+        step[index] = (there - here)[: len(index)]
+        return step, there[len(index) :]
 
     def _design(self, rows: slice, root: Array, index: NDArray[np.intp]) -> Array:
         """Some rows of the derivative of the outputs in the free scales and the intercept, times the curvature root."""

@@ -18,6 +18,8 @@ Index = NDArray[np.intp]
 _FEASIBLE = 1e-11
 #: a projection shorter than this share of the vector is zero
 _ZERO = 1e-10
+#: constraints up to which all of them are looked at every time; and the share of more of them that is kept nearest to a point
+_ALL, _NEAREST = 400, 1 / 32
 
 
 class ConeFaces:
@@ -40,6 +42,12 @@ class ConeFaces:
         self._index = np.zeros((B, d), dtype=np.intp)  # slots of active rows
         self._on = np.zeros((B, d), dtype=bool)
         self._rho = np.zeros((B, d))
+        self._screens = len(self.rows) > _ALL
+        if self._screens:
+            # unit points, the constraints nearest to them, and how far a point may move before another one can be violated
+            self._centre = np.zeros((B, d))
+            self._near = np.zeros((B, int(_NEAREST * len(self.rows))), dtype=np.int32)
+            self._radius = np.full(B, -np.inf)
 
     def project(self, V: Array, cones: Index) -> Array:
         """Projections (len(cones), d) of the rows of ``V`` on the cones named; multipliers and active sets are kept."""
@@ -89,10 +97,9 @@ class ConeFaces:
         """Activate the most violated constraint of each cone; True where there is none, and the projection is done."""
         if not len(cones):
             return np.zeros(0, dtype=bool)
-        slack = self.signs[cones] * (U @ self.A.T)
-        worst = slack.argmin(axis=1)
+        worst, least = self._worst(cones, U)
         on = self._on[cones]
-        finished = np.take_along_axis(slack, worst[:, None], axis=1)[:, 0] >= -_FEASIBLE * sizes
+        finished = least >= -_FEASIBLE * sizes
         finished |= on.all(axis=1) | (np.sqrt(np.einsum("bi,bi->b", U, U)) <= _ZERO * sizes)
         # an active constraint is violated by rounding only
         finished |= ((self._index[cones] == worst[:, None]) & on).any(axis=1)
@@ -102,6 +109,37 @@ class ConeFaces:
         self._on[cones[add], slot] = True
         self._rho[cones[add], slot] = 0.0
         return finished
+
+    def _worst(self, cones: Index, U: Array) -> tuple[Index, Array]:
+        """The constraint of least slack of each cone, or, where none is violated, some constraint that is not."""
+        if not self._screens:
+            slack = self.signs[cones] * (U @ self.A.T)
+            worst = slack.argmin(axis=1)
+            return worst, np.take_along_axis(slack, worst[:, None], axis=1)[:, 0]
+        lengths = np.sqrt(np.einsum("bi,bi->b", U, U))
+        units = U / np.where(lengths > 0.0, lengths, 1.0)[:, None]
+        moved = np.sqrt(np.square(units - self._centre[cones]).sum(axis=1))
+        far = np.flatnonzero(moved >= self._radius[cones])
+        self._recentre(cones[far], units[far])
+        near = self._near[cones]
+        slack = self.signs[cones[:, None], near] * np.einsum("bki,bi->bk", self.A[near], U)
+        least = slack.argmin(axis=1)[:, None]
+        return np.take_along_axis(near, least, axis=1)[:, 0].astype(np.intp), np.take_along_axis(slack, least, axis=1)[
+            :, 0
+        ]
+
+    def _recentre(self, cones: Index, units: Array) -> None:
+        """The constraints nearest to unit points: any other one has at least the slack of the last of them there.
+
+        Normals have length one, so no slack changes faster than a point moves.
+        """
+        if not len(cones):
+            return
+        slack = self.signs[cones] * (units @ self.A.T)
+        k = self._near.shape[1]
+        self._near[cones] = np.argpartition(slack, k, axis=1)[:, :k]
+        self._centre[cones] = units
+        self._radius[cones] = np.take_along_axis(slack, self._near[cones], axis=1).max(axis=1) - 1e-12
 
     def multipliers(self, cones: Index, n: int) -> Array:
         """``rho >= 0`` (len(cones), n) of the last projections, per row of X itself: ``proj = v + X'(2D - I) rho``."""

@@ -24,10 +24,14 @@ class BlockFits:
 
     def outputs(self, coef: Array) -> Array:
         """Outputs (n, K) of block vectors (B, d)."""
+        if self.directions.shape[1] == 1:  # sums first: the masks are read once, and nothing of their size is written
+            return np.einsum("ni,ni->n", self.masks.T @ (self.directions * coef), self.X)[:, None]
         return (self.masks * (coef @ self.X.T)).T @ self.directions
 
     def adjoint(self, G: Array) -> Array:
         """``X' D_j G v_j`` for every block, (B, d)."""
+        if self.directions.shape[1] == 1:
+            return np.asarray(self.directions * (self.masks @ (G * self.X)))
         return (self.masks * (self.directions @ G.T)) @ self.X
 
 
