@@ -8,9 +8,12 @@ from skconvrelu.solvers import cold, growing_newton, working_set
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("constrained", [True, False])
 @pytest.mark.parametrize("kind", SMOOTH)
-def test_reaches_the_optimum_of_the_interior_point(kind, fit_intercept):
-    program = make_program(kind, n=120, d=3, n_gates=60, fraction=0.02, fit_intercept=fit_intercept)
+def test_reaches_the_optimum_of_the_interior_point(kind, constrained, fit_intercept):
+    program = make_program(
+        kind, n=120, d=3, n_gates=60, fraction=0.02, constrained=constrained, fit_intercept=fit_intercept
+    )
     reference = working_set.solve_all(program, tol=1e-9, max_iter=500)
     found = growing_newton.solve(program, tol=1e-7, max_iter=2000)
     assert found.is_optimal(1e-7)

@@ -8,7 +8,7 @@ from problems import PIECEWISE, SMOOTH, make_program
 from test_cones import exact_norms, problem
 
 from skconvrelu.solution import Solution, evaluate
-from skconvrelu.solvers import semismooth_system, warm, working_set
+from skconvrelu.solvers import cone_faces, semismooth_system, warm, working_set
 from skconvrelu.solvers.cone_faces import ConeFaces
 from skconvrelu.solvers.newton_system import BlockFits
 from skconvrelu.solvers.proximal_newton import ProximalNewton
@@ -106,7 +106,8 @@ def test_warm_solve_falls_back_on_the_interior_point(monkeypatch):
 
 
 @pytest.mark.parametrize(("n", "d"), [(40, 3), (60, 8), (5, 9), (1, 1), (700, 2), (1500, 4)])
-def test_projections_on_faces(n, d):
+def test_projections_on_faces(n, d, monkeypatch):
+    monkeypatch.setattr(cone_faces, "_ALL", 400)
     X, patterns, V = problem(n, d, 40, n + d)
     faces = ConeFaces(X, patterns.astype(float))
     everything = np.arange(len(V))
@@ -122,6 +123,7 @@ def test_projections_on_faces(n, d):
 
 
 def test_constraints_that_cannot_be_violated_are_not_looked_at(monkeypatch):
+    monkeypatch.setattr(cone_faces, "_ALL", 400)
     X, _, V = problem(1500, 4, 40, 5)
     faces = ConeFaces(X, (V @ X.T > 0.0).astype(float))
     everything, looked = np.arange(len(V)), []

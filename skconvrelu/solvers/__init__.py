@@ -32,8 +32,8 @@ Array = NDArray[np.float64]
 
 logger = logging.getLogger(__name__)
 
-#: blocks that are asked first whether the zero network can be optimal: nearly always one of them says no
-_LONGEST = 8
+#: blocks that are asked first whether the zero network can be optimal, and by what factor more each further time
+_LONGEST, _MORE = 8, 8
 
 SOLVERS = {"mosek": mosek.solve, "clarabel": clarabel.solve, "scipy": cold.solve}
 
@@ -176,15 +176,17 @@ def _zero_network(program: ConvexProgram, solver: str) -> Solution | None:
     """The zero network with its exact certificate when beta is large enough for it to be optimal, else None."""
     F = np.zeros_like(program.Y)
     dual = program.zero_dual()
-    every = np.arange(program.n_blocks)
-    longest = np.argsort(-np.linalg.norm(program.gradients(dual, every), axis=1), kind="stable")[:_LONGEST]
-    if (program.prices(dual, longest, level=program.beta)[1] > program.beta * (1.0 + 1e-9)).any():
-        return None
-    upper, lower = program.prices(dual, level=program.beta)
+    lengths = np.linalg.norm(program.gradients(dual, np.arange(program.n_blocks)), axis=1)
+    order = np.argsort(-lengths, kind="stable")
+    upper, first, count = np.zeros(program.n_blocks), 0, _LONGEST
+    while first < len(order):  # nearly always one of the first blocks says no
+        some = order[first : first + count]
+        upper[some], lower = program.prices(dual, some, level=program.beta)
+        if (lower > program.beta * (1.0 + 1e-9)).any():
+            return None
+        first, count = first + count, _MORE * count
     # at beta = beta_max the price equals beta up to rounding; the dual point is scaled by what is left
     above = np.flatnonzero(upper > program.beta)
-    if (lower[above] > program.beta * (1.0 + 1e-9)).any():
-        return None
     worst = float(program.prices(dual, above, rtol=1e-12)[0].max(initial=0.0))
     if worst > max(program.beta * (1.0 + 1e-9), 1e-14 * program.largest_price()):
         return None

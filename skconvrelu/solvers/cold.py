@@ -1,4 +1,4 @@
-"""The scipy backend from nothing: the proximal Newton method on a growing working set for ReLU programs, else the interior point."""
+"""The scipy backend from nothing: the proximal Newton method on a growing working set, or the interior point."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from skconvrelu.program import ConvexProgram
 from skconvrelu.solution import Solution
 from skconvrelu.solvers import growing_newton, working_set
 
+#: beta, in units of its maximum, from which few blocks are nonzero
+_STRONG = 0.1
+
 
 def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution | None = None) -> Solution:
     """Solve to a relative duality gap of ``tol``; never raises for slow convergence, the solution carries its honest gap.
 
-    Without cones, and where few blocks already have more variables than there are samples, the interior point's systems are small and it is
-    the faster one; where the loss has kinks it is the more accurate one.
+    Without cones the interior point's systems are small, and it is the faster one unless few blocks are nonzero; where few blocks already
+    have more variables than there are samples, too. Where the loss has kinks it is the more accurate one.
     """
-    narrow = working_set.FIRST * program.X.shape[1] <= len(program.X)
-    if program.constrained and program.loss.smooth and narrow and program.n_blocks > working_set.FIRST:
+    if program.loss.smooth and program.n_blocks > working_set.FIRST and _suits_newton(program):
         # where it breaks down the interior point, whose matrices are lifted and steps shorter, takes over
         with suppress(np.linalg.LinAlgError):
             solution = growing_newton.solve(program, tol=tol, max_iter=max_iter, start=start)
@@ -27,3 +29,10 @@ def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution 
             # without a dual bound its point is no good start either
             start = solution if np.isfinite(solution.dual_objective) else start
     return working_set.solve(program, tol=tol, max_iter=max_iter, start=start)
+
+
+def _suits_newton(program: ConvexProgram) -> bool:
+    if program.constrained:
+        return working_set.FIRST * program.X.shape[1] <= len(program.X)
+    gradients = program.gradients(program.zero_dual(), np.arange(program.n_blocks))
+    return bool(program.beta >= _STRONG * np.linalg.norm(gradients, axis=1).max(initial=0.0))

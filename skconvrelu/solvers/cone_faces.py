@@ -19,7 +19,7 @@ _FEASIBLE = 1e-11
 #: a projection shorter than this share of the vector is zero
 _ZERO = 1e-10
 #: constraints up to which all of them are looked at every time; and the share of more of them that is kept nearest to a point
-_ALL, _NEAREST = 400, 1 / 32
+_ALL, _NEAREST = 2000, 1 / 32
 
 
 class ConeFaces:
@@ -61,7 +61,7 @@ class ConeFaces:
             normals = self._normals(own)
             settled = self._step(own, normals, V[open_])
             settled_rows = open_[settled]
-            u = V[settled_rows] + np.einsum("bki,bk->bi", normals[settled], self._rho[own[settled]])
+            u = self.bounded(V[settled_rows], own[settled])
             finished = self._add_worst(own[settled], u, sizes[settled_rows])
             out[settled_rows] = u  # provisional for cones that gained a constraint
             keep = np.ones(len(open_), dtype=bool)
@@ -148,6 +148,10 @@ class ConeFaces:
         rows = self.rows[self._index[cones[which], slot]]
         rho[which, rows] = self._rho[cones[which], slot] / self.lengths[rows]
         return rho
+
+    def bounded(self, V: Array, cones: Index) -> Array:
+        """``v + X'(2D - I) rho`` by the active sets alone: the projections if these are theirs, no shorter otherwise."""
+        return V + np.einsum("bki,bk->bi", self._normals(cones), self._rho[cones])
 
     def moved(self, V: Array, cones: Index, n: int) -> tuple[Array, Array]:
         """``v + X'(2D - I) rho``, the last projections, with their :meth:`multipliers`; their lengths bound prices, settled or not."""

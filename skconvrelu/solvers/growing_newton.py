@@ -1,4 +1,4 @@
-"""The scipy backend for ReLU programs from nothing: the proximal Newton method on a working set of blocks that grows.
+"""The scipy backend from nothing: the proximal Newton method on a working set of blocks that grows.
 
 Few blocks are nonzero at the optimum. Those outside the working set are priced at the dual point of each round by projections that
 remember their faces; the dearest above beta enter, and the solve ends when none is left. The multipliers of the projections prove the
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution | None = None) -> Solution:
-    """Solve a ReLU program with a smooth loss to a relative duality gap of ``tol``, as far as the method goes; the gap is honest.
+    """Solve a program with a smooth loss to a relative duality gap of ``tol``, as far as the method goes; the gap is honest.
 
     Raises
     ------
@@ -75,19 +75,24 @@ class _Priced(NamedTuple):
 
 
 class _Pricing:
-    """Exact prices; the faces of the last projections are where the next ones begin."""
+    """Exact prices above beta; the faces of the last projections are where the next ones begin."""
 
     def __init__(self, program: ConvexProgram) -> None:
         self.program = program
         self.every = np.arange(program.n_blocks)
-        self.faces = ConeFaces(program.X, program.masks(self.every))
+        self.faces = ConeFaces(program.X, program.masks(self.every)) if program.constrained else None
 
     def __call__(self, dual: Array) -> _Priced:
         program = self.program
         V = program.gradients(dual, self.every)
         prices = np.sqrt(np.einsum("bi,bi->b", V, V))
         long = np.flatnonzero(prices > program.beta)
-        self.faces.project(V[long], long)
+        if self.faces is None:
+            return _Priced(prices, long, np.zeros((len(long), len(program.X))), V[long])
+        # the multipliers of the last projection bound prices, too: most of them are still below beta
+        known = np.sqrt(np.square(self.faces.bounded(V[long], long)).sum(axis=1))
+        open_ = long[known > program.beta]
+        self.faces.project(V[open_], open_)
         moved, rho = self.faces.moved(V[long], long, len(program.X))
         prices[long] = np.sqrt(np.einsum("bi,bi->b", moved, moved))
         return _Priced(prices, long, rho, moved)
