@@ -17,6 +17,7 @@ from pathlib import Path
 TABLES = {
     "given_arrangements": [],
     "free_arrangements": [],
+    "free_race": [],
     "rivals_on_data": [],
     "refine_accuracy": [],
     "losses": [],

@@ -7,6 +7,7 @@ weights alone ``mean loss + beta sum_jk ||(w1_j, b1_j)|| |w2_jk|``, with K = 1 f
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -56,12 +57,13 @@ def wide_lbfgs(
     n_units: int = 1000,
     seed: int = 0,
     fit_intercept: bool = True,
+    observe: Callable[[float], None] | None = None,
 ) -> Weights:
     """A wide network by L-BFGS-B from a small balanced start, until scipy's own tolerances end it.
 
     The function is ``n`` times the objective, with the penalty as ``(beta / 2) (||W1||^2 + ||b1||^2 + ||W2||^2)``: a sum over
     samples is of order one or more, where scipy's ftol (2.2e-9) is a relative one. Each unit feeds one output, ``n_units / K`` of
-    them each. Hidden biases are penalised, output intercepts free.
+    them each. Hidden biases are penalised, output intercepts free. ``observe`` is shown the objective after each step.
     """
     n = len(X)
     rng = np.random.default_rng(seed)
@@ -108,6 +110,7 @@ def wide_lbfgs(
         np.concatenate([W.ravel(), a, c]),
         jac=True,
         method="L-BFGS-B",
+        callback=None if observe is None else lambda intermediate_result: observe(intermediate_result.fun / n),
         options={"maxiter": 10**7, "maxfun": 10**8},
     ).x
     W, a, c = found[: m * d].reshape(m, d), found[m * d : m * d + m], found[m * d + m :]
