@@ -61,7 +61,7 @@ class ConeFaces:
             normals = self._normals(own)
             settled = self._step(own, normals, V[open_])
             settled_rows = open_[settled]
-            u = self.bounded(V[settled_rows], own[settled])
+            u = V[settled_rows] + np.einsum("bki,bk->bi", normals[settled], self._rho[own[settled]])
             finished = self._add_worst(own[settled], u, sizes[settled_rows])
             out[settled_rows] = u  # provisional for cones that gained a constraint
             keep = np.ones(len(open_), dtype=bool)
@@ -84,14 +84,19 @@ class ConeFaces:
         gram[:, slots, slots] += np.where(on, 1e-14, 1.0)
         new = -np.linalg.solve(gram, normals @ V[:, :, None])[:, :, 0]
         negative = on & (new < 0.0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            reach = np.where(negative, old / (old - new), np.inf)
-        step = np.minimum(reach.min(axis=1), 1.0)
-        drop = negative & (reach <= step[:, None] * (1.0 + 1e-12))
-        rho = np.maximum(old + step[:, None] * (new - old), 0.0)
-        rho[drop | ~on] = 0.0
-        self._rho[cones], self._on[cones] = rho, on & ~drop
-        return np.logical_not(np.any(negative, axis=1))
+        short = np.flatnonzero(negative.any(axis=1))
+        if len(short):  # where none is negative the step is a full one
+            old, full, low = old[short], new[short], negative[short]
+            reach = np.where(low, old / np.where(low, old - full, 1.0), np.inf)
+            step = np.minimum(reach.min(axis=1), 1.0)[:, None]
+            drop = low & (reach <= step * (1.0 + 1e-12))
+            new[short] = np.where(drop, 0.0, np.maximum(old + step * (full - old), 0.0))
+            on[short] &= ~drop
+        new[~on] = 0.0
+        self._rho[cones], self._on[cones] = new, on
+        settled = np.ones(len(cones), dtype=bool)
+        settled[short] = False
+        return settled
 
     def _add_worst(self, cones: Index, U: Array, sizes: Array) -> NDArray[np.bool_]:
         """Activate the most violated constraint of each cone; True where there is none, and the projection is done."""
@@ -115,7 +120,7 @@ class ConeFaces:
         if not self._screens:
             slack = self.signs[cones] * (U @ self.A.T)
             worst = slack.argmin(axis=1)
-            return worst, np.take_along_axis(slack, worst[:, None], axis=1)[:, 0]
+            return worst, slack[np.arange(len(worst)), worst]
         lengths = np.sqrt(np.einsum("bi,bi->b", U, U))
         units = U / np.where(lengths > 0.0, lengths, 1.0)[:, None]
         moved = np.sqrt(np.square(units - self._centre[cones]).sum(axis=1))
@@ -123,10 +128,8 @@ class ConeFaces:
         self._recentre(cones[far], units[far])
         near = self._near[cones]
         slack = self.signs[cones[:, None], near] * np.einsum("bki,bi->bk", self.A[near], U)
-        least = slack.argmin(axis=1)[:, None]
-        return np.take_along_axis(near, least, axis=1)[:, 0].astype(np.intp), np.take_along_axis(slack, least, axis=1)[
-            :, 0
-        ]
+        every, least = np.arange(len(slack)), slack.argmin(axis=1)
+        return near[every, least].astype(np.intp), slack[every, least]
 
     def _recentre(self, cones: Index, units: Array) -> None:
         """The constraints nearest to unit points: any other one has at least the slack of the last of them there.
