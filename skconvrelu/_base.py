@@ -430,7 +430,12 @@ def _dropped(program: ConvexProgram) -> float:
 
 
 def _check_gates(gates: Any, d: int, fit_intercept: bool) -> Array:
-    checked = np.asarray(gates, dtype=np.float64)
+    try:
+        checked = np.asarray(gates, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"arrangements must be the name of a sampler or a matrix of gate vectors, got {gates!r}."
+        ) from error
     if checked.ndim != 2 or checked.shape[0] != d or not checked.shape[1]:
         rows = (
             f"n_features + 1 = {d} (the last one multiplies the hidden bias)" if fit_intercept else f"n_features = {d}"

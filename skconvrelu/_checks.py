@@ -43,7 +43,10 @@ def check_weights(sample_weight: Any, n: int) -> Array:
     """Nonnegative weights (n,) that sum to one; equal ones for None."""
     if sample_weight is None:
         return np.full(n, 1.0 / n)
-    weights = np.asarray(sample_weight, dtype=np.float64)
+    try:
+        weights = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"sample_weight must be {n} numbers, got {sample_weight!r}.") from error
     if weights.shape != (n,) or not (np.isfinite(weights) & (weights >= 0.0)).all() or not weights.any():
         raise ValueError(
             f"sample_weight must be {n} finite nonnegative numbers, not all zero, got shape {weights.shape}."

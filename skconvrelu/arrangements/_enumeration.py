@@ -31,6 +31,7 @@ def exact_gates(X: Array, *, max_patterns: int = MAX_EXACT) -> Array:
     ValueError
         If the count in general position exceeds ``max_patterns``, or rounding leaves open what the patterns are.
     """
+    check_count(max_patterns, "max_patterns")
     data, outward = Normals.of(X)
     rows = data[data.distinct()]
     bound = n_patterns_general_position(len(rows), rows.rank)

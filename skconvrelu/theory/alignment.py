@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from skconvrelu._checks import check_labels, check_matrix
+from skconvrelu._checks import check_labels, check_matrix, check_number
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.theory._kinks import hidden_and_kinks
 from skconvrelu.theory._nonnegative import bounded_least_squares
@@ -60,6 +60,7 @@ def alignment(network: TwoLayerReLU, X: Any, y: Any, *, kink_tol: float = 1e-9) 
     """
     X = check_matrix(X)
     codes = check_labels(y, len(X))
+    kink_tol = check_number(kink_tol, "kink_tol")
     check_margin_network(network, X)
     W = network.hidden_weights
     values, at_kink = hidden_and_kinks(X, W, kink_tol)

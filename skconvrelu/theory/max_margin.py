@@ -11,7 +11,7 @@ from scipy import sparse
 from scipy.optimize import linprog
 from scipy.spatial.distance import cdist
 
-from skconvrelu._checks import check_labels, check_matrix
+from skconvrelu._checks import check_labels, check_matrix, check_method, check_number
 from skconvrelu._classifier import ConvexReLUClassifier
 from skconvrelu._hard_margin import NotSeparated
 from skconvrelu.network import TwoLayerReLU
@@ -225,6 +225,8 @@ def nonconvex_kkt(
     """
     X = check_matrix(X)
     codes = check_labels(y, len(X))
+    check_method(method, time_limit)
+    tol, kink_tol = check_number(tol, "tol", above=0.0), check_number(kink_tol, "kink_tol")
     W, w = _scaled(network, X, codes)
     multipliers, residual = _multipliers(W, w, X, codes, kink_tol)
     dual = codes * multipliers

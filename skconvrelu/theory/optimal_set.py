@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import LinearConstraint, linprog, milp
 from sklearn.utils import check_random_state
 
-from skconvrelu._checks import check_count
+from skconvrelu._checks import check_count, check_number
 from skconvrelu.arrangements import enumerate_arrangements
 from skconvrelu.losses import BinaryLogLoss, Poisson, SquaredError, SquaredErrorOnCodes
 from skconvrelu.network import TwoLayerReLU
@@ -194,6 +193,9 @@ def optimal_set(
     >>> optima.dimension, int((optima.fewest_units() > 0).sum())
     (0, 2)
     """
+    tol, active_tol = check_number(tol, "tol", above=0.0), check_number(active_tol, "active_tol", above=0.0)
+    if active_tol > _WIDEST:
+        raise ValueError(f"active_tol must be at most {_WIDEST}, got {active_tol!r}.")
     setting = Setting.build(
         X, y, beta=beta, loss=loss, sample_weight=sample_weight, fit_intercept=fit_intercept, **params
     )
@@ -202,11 +204,9 @@ def optimal_set(
             f"loss={loss!r} is not strictly convex, so outputs and dual point need not be unique; "
             "use 'squared_error', 'poisson', 'squared_error_on_classes', or 'log_loss' with two classes."
         )
-    if not isinstance(active_tol, Real) or not 0.0 < float(active_tol) <= _WIDEST:
-        raise ValueError(f"active_tol must be a number in (0, {_WIDEST}], got {active_tol!r}.")
     program = setting.program(_patterns(setting, arrangements))
     solution = solve_program(program, solver="scipy", tol=tol, max_iter=1000)
-    units, equations, alpha = _polytope(setting, program, solution, float(active_tol))
+    units, equations, alpha = _polytope(setting, program, solution, active_tol)
     hidden = Units(units.coef * alpha[:, None], units.directions).outputs(setting.X)
     possible = _possible(equations, alpha)
     free = equations[0][:, possible]

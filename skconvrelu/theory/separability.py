@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from skconvrelu._checks import check_labels, check_matrix
+from skconvrelu._checks import check_labels, check_matrix, check_number
 from skconvrelu.row_space import unit_rows
 
 
@@ -43,6 +43,7 @@ def is_orthogonally_separable(X: Any, y: Any, *, tol: float = 0.0) -> bool:
     >>> is_orthogonally_separable([[1.0, 0.2], [0.0, 1.0], [1.0, -1.0]], [1, 1, 0])
     False
     """
+    tol = check_number(tol, "tol")
     X = check_matrix(X)
     codes = check_labels(y, len(X))
     rows = unit_rows(X)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu._checks import check_number
 from skconvrelu.arrangements import enumerate_arrangements
 from skconvrelu.losses import Loss
 from skconvrelu.network import TwoLayerReLU
@@ -118,6 +119,7 @@ def clarke_stationarity(
     >>> clarke_stationarity(model.network_, X, y, beta=0.02).is_stationary
     False
     """
+    tol, kink_tol = check_number(tol, "tol"), check_number(kink_tol, "kink_tol")
     setting = Setting.build(
         X, y, beta=beta, loss=loss, sample_weight=sample_weight, fit_intercept=fit_intercept, **params
     )
@@ -261,6 +263,7 @@ def subsampled_program(
     >>> bool(found.objective > found.optimum), found.is_optimal
     (True, False)
     """
+    tol = check_number(tol, "tol", above=0.0)
     setting = Setting.build(
         X, y, beta=beta, loss=loss, sample_weight=sample_weight, fit_intercept=fit_intercept, **params
     )
