@@ -409,6 +409,7 @@ BAD = {
     "gates of the wrong height": ({"arrangements": np.ones((4, 3))}, (X_OK, Y_OK), r"shape \(n_features \+ 1 = 5"),
     "gates of one dimension": ({"arrangements": np.ones(5)}, (X_OK, Y_OK), "one gate vector a column"),
     "no gates": ({"arrangements": np.ones((5, 0))}, (X_OK, Y_OK), "one gate vector a column"),
+    "gates that are no numbers": ({"arrangements": {}}, (X_OK, Y_OK), "matrix of gate vectors"),
     "gates with NaN": ({"arrangements": np.full((5, 2), np.nan)}, (X_OK, Y_OK), "NaN"),
     "gates that are off": ({"arrangements": -np.eye(5)[:, 4:]}, (X_OK, Y_OK), "no gate activates any sample"),
     "exact too large": ({"arrangements": "exact"}, (np.tile(X_OK, 4) + np.eye(20, 16), Y_OK), "exact"),
