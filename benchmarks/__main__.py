@@ -28,6 +28,7 @@ TABLES = {
     "exactness": [],
     "beta_auto": ["--rows", "400"],
     "scale": [],
+    "limit": [],
 }
 
 
