@@ -242,3 +242,22 @@ def test_output_too_small_to_matter_does_not_hold_up_the_others():
         ConvexReLURegressor(1e-5, tol=1e-2, refine=2, random_state=0).fit(X, Y[:, 1])
     together = ConvexReLURegressor(1e-5, tol=1e-2, refine=2, random_state=0).fit(X, Y)
     assert together.certificate_.gap_searched <= 1e-2
+
+
+@pytest.mark.parametrize(("loss", "seed"), [("absolute_error", 0), ("quantile", 3)])
+def test_losses_with_kinks_reach_their_gap(loss, seed):
+    rng = np.random.default_rng(seed)
+    X = rng.uniform(-1.0, 1.0, size=(120, 2))
+    y = np.abs(X[:, 0]) + X[:, 1] + 0.5 * rng.standard_normal(120)
+    for random_state in range(2):
+        model = ConvexReLURegressor(1e-3, loss=loss, quantile=0.9, tol=1e-2, random_state=random_state).fit(X, y)
+        assert model.certificate_.gap_searched <= 1e-2
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("refine", [1, 2, 3])
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_returned_is_as_good_as_the_best_round(refine, seed):
+    X, y = regression_data(80, 4, seed)
+    model = ConvexReLURegressor(1e-3, refine=refine, tol=1e-4, random_state=seed).fit(X, y)
+    assert model.objective_ <= model.objectives_.min() * (1.0 + 1e-12)

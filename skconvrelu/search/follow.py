@@ -1,4 +1,4 @@
-"""Following the optimum as beta falls: descent, pruning and one look for violators a penalty, each from the units of the last.
+"""Following the optimum as beta falls: descent, pruning and a few looks for violators a penalty, each from the units of the last.
 
 This is the search without its convex programs. The objectives it reaches are within a few percent of the optimum and its predictions
 differ less, at a hundredth of the cost: enough to choose beta by, after which :mod:`skconvrelu.search.refine` does the rest.
@@ -22,8 +22,10 @@ from skconvrelu.search.violators import search_violators
 
 Array = NDArray[np.float64]
 
-#: L-BFGS steps before and after the look, its starts for each output and sign, and how far above beta a price must be
+#: L-BFGS steps before and after a look, its starts for each output and sign, and how far above beta a price must be
 _STEPS, _STARTS, _ABOVE = 100, 50, 1.02
+#: looks at one penalty, the next one only where the last met a price above so many times beta: such a network is far from its optimum
+_LOOKS, _FAR = 4, 2.0
 #: sampled gates that join at each penalty, and units that one look may add
 _FRESH, _ENTER = 50, 100
 
@@ -54,12 +56,14 @@ def follow(
             fresh = rng.permutation(len(gates))[:_FRESH]
             units = units + newcomers(program, first_units(program, gates[fresh]), units)
         units = _settled(smooth, units)
-        dual = program.dual_point(units.outputs(program.X))
-        found = search_violators(
-            program, dual, units, rng, n_starts=_STARTS, level=_ABOVE * beta, neighbours=False
-        ).violators  # fmt: skip
-        if len(found):
-            units = _settled(smooth, units + newcomers(program, found[:_ENTER], units))
+        for _ in range(_LOOKS):
+            dual = program.dual_point(units.outputs(program.X))
+            found = search_violators(program, dual, units, rng, n_starts=_STARTS, level=_ABOVE * beta, neighbours=False)
+            if not len(found.violators):
+                break
+            units = _settled(smooth, units + newcomers(program, found.violators[:_ENTER], units))
+            if found.largest <= _FAR * beta:
+                break
         yield program, units
 
 

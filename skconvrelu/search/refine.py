@@ -186,10 +186,12 @@ class _Search:
         for number in range(max_rounds):
             before = self.value
             try:
-                if self.accuracy >= _LATE:
+                polished, early = self._worth_polishing(), self.accuracy >= _LATE
+                if early:
                     units = descend(self.smooth, units, steps=_STEPS, n_jobs=self.n_jobs)
-                polished = self._worth_polishing()
-                units = rescale(self.smooth, units, max_iter=50 if polished else _ROUGHLY_WEIGHED)
+                # rounded kinks would again and again drop units that the loss itself needs
+                if early or self.program.loss.smooth or not polished:
+                    units = rescale(self.smooth, units, max_iter=50 if polished else _ROUGHLY_WEIGHED)
                 self.keep(units)
                 units, dual = self._polish_units(units) if polished else self._as_they_are(units)
             except (np.linalg.LinAlgError, SolverError) as error:
@@ -305,6 +307,8 @@ class _Search:
             steady = self.centre.dual
             point = Candidate(solution.blocks, solution.coef, steady, solution.n_iter, converged=True)
             centred = evaluate(program, point, solver=solution.solver, rtol=0.1 * self.tol, level=level)
+            # with a wider gap it dropped more units than the solution did
+            centred = centred.or_better(program, solution.blocks, solution.coef)
             again = self._last_look(program, centred, units, steady, level)
             self.centre = replace(self.centre, bound=min(self.centre.bound, again.bound))
             self.entering = self.entering + again.entering
