@@ -63,7 +63,7 @@ def _by_active_sets(H: Array, r: Array, x: Array, signed: Mask) -> Array:
     Lawson and Hanson's method; values fall, so no set of variables comes twice.
     """
     positive = ~signed | (x > 0.0)
-    for _ in range(20 * len(r) + 20):
+    for _ in range(3 * len(r) + 20):
         target = _least(H, r, positive)
         negative = signed & positive & (target < 0.0)
         if negative.any():
