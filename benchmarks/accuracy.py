@@ -4,8 +4,8 @@
 sets and prints the tables of the documentation: root mean squared error or accuracy, means over splits, ranks, and for
 ours the searched relative gap of every refitted model. No test row takes part in any choice. Official splits; california-housing
 has none and gets five draws of 2000 training rows, tested on the rest. Results are kept, one JSON line a fit, in the file named
-by ``--results``, and what is there is not run again; the one beside this file holds rivals, which no change of ours makes stale.
-One BLAS thread; ``--n-jobs`` fits at a time.
+by ``--results``, and what is there is not run again. A copy of ``results/accuracy.jsonl``, which holds rivals only, is a start that no
+change of ours makes stale. One BLAS thread; ``--n-jobs`` fits at a time.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def main() -> None:
     parser.add_argument("--models", nargs="*", default=None)
     parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("--n-jobs", type=int, default=1)
-    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results" / "accuracy.jsonl")
+    parser.add_argument("--results", type=Path, default=Path("accuracy.jsonl"))
     arguments = parser.parse_args()
     results = run(arguments.sets, arguments.models, arguments.splits, arguments.n_jobs, arguments.results)
     for models, regression in ((REGRESSORS, True), (CLASSIFIERS, False)):

@@ -36,16 +36,10 @@ class Task:
     """One problem and those who run on it."""
 
     def __init__(self, name: str) -> None:
-        self.name = name
         if name in TOL:
             problem = load_problem(name)
-            self.X, self.y, self.regression, self.intercept, self.tol = (
-                problem["X"],
-                problem["y"],
-                True,
-                False,
-                TOL[name],
-            )
+            self.X, self.y = problem["X"], problem["y"]
+            self.regression, self.intercept, self.tol = True, False, TOL[name]
             self.beta = float(problem["beta"]) / len(self.X)
             self.known = min(float(problem["best_known_objective"]), BETTER[name]) / len(self.X)
         else:
@@ -57,9 +51,12 @@ class Task:
     def value(self, weights) -> float:
         return objective(weights, self.X, self.y, self.beta, self.loss)
 
+    def model(self, **params):
+        """Our estimator for this problem."""
+        return estimator_for(self.regression)(self.beta, fit_intercept=self.intercept, random_state=0, **params)
+
     def _fit(self, **params) -> float:
-        model = estimator_for(self.regression)(self.beta, fit_intercept=self.intercept, random_state=0, **params)
-        return self.value(weights_of(quiet_fit(model, self.X, self.y)))
+        return self.value(weights_of(quiet_fit(self.model(**params), self.X, self.y)))
 
     def ours(self) -> Trace:
         rounds = Rounds()

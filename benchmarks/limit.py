@@ -19,11 +19,10 @@ from unittest import mock
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from benchmarks.datasets import load_problem
+from benchmarks.free_race import Task
 from benchmarks.growth import teacher
-from benchmarks.protocol import beta_max, quiet_fit
-from benchmarks.rivals_on_data import prepared
-from skconvrelu import ConvexReLUClassifier, ConvexReLURegressor
+from benchmarks.protocol import quiet_fit
+from skconvrelu import ConvexReLURegressor
 from skconvrelu.cones import _Batch
 from skconvrelu.search import pricing, violators
 from skconvrelu.search.descent import _Balanced
@@ -132,13 +131,8 @@ def problem(name: str) -> tuple[Any, np.ndarray, np.ndarray]:
     if name.startswith("teacher"):
         n, d = (int(k) for k in name.split(":")[1].split("x"))
         return ConvexReLURegressor(tol=1e-2, random_state=0), *teacher(n, d, 10)
-    if name.startswith("synth"):
-        stored = load_problem(name)
-        beta = float(stored["beta"]) / len(stored["X"])
-        return ConvexReLURegressor(beta, fit_intercept=False, tol=1e-3, random_state=0), stored["X"], stored["y"]
-    regression, X, y = prepared(name, 500)
-    kind = ConvexReLURegressor if regression else ConvexReLUClassifier
-    return kind(0.01 * beta_max(regression, X, y), tol=1e-3, random_state=0), X, y
+    task = Task(name)
+    return task.model(tol=task.tol), task.X, task.y
 
 
 def main() -> None:

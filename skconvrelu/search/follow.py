@@ -1,7 +1,8 @@
 """Following the optimum as beta falls: descent, pruning and a few looks for violators a penalty, each from the units of the last.
 
-This is the search without its convex programs. The objectives it reaches are within a few percent of the optimum and its predictions
-differ less, at a hundredth of the cost: enough to choose beta by, after which :mod:`skconvrelu.search.refine` does the rest.
+This is the search without its convex programs. The objectives it reaches are mostly within a few percent of the optimum (further above
+it with many rows and small penalties) and its predictions differ less, at a hundredth of the cost: enough to choose beta by, after
+which :mod:`skconvrelu.search.refine` does the rest.
 """
 
 from __future__ import annotations
