@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,14 @@ Array = NDArray[np.float64]
 
 #: floats that one temporary may hold (64 MiB): larger products are cut into chunks of rows or blocks
 CHUNK = 8_000_000
+#: ... and what is kept to be used again and again
+_KEPT = 4 * CHUNK
+
+
+def row_parts(n_rows: int, width: int) -> Iterator[slice]:
+    """Consecutive rows, so many that ``width`` numbers for each of them make one chunk."""
+    step = max(1, CHUNK // max(width, 1))
+    return (slice(first, min(first + step, n_rows)) for first in range(0, n_rows, step))
 
 
 class ColumnProducts:
@@ -18,9 +28,8 @@ class ColumnProducts:
         self._X = X
         n, d = X.shape
         self._upper = np.triu_indices(d)
-        width = len(self._upper[0])
-        self._rows = max(1, CHUNK // max(width, 1))
-        self._cached = self._products(slice(0, n)) if self._rows >= n else None
+        self._width = len(self._upper[0])
+        self._cached = self._products(slice(0, n)) if n * self._width <= _KEPT else None
 
     def _products(self, rows: slice) -> Array:
         X = self._X[rows]
@@ -33,8 +42,7 @@ class ColumnProducts:
             packed = q @ self._cached
         else:
             packed = np.zeros((len(q), len(self._upper[0])))
-            for start in range(0, n, self._rows):
-                rows = slice(start, start + self._rows)
+            for rows in row_parts(n, self._width):
                 packed += q[:, rows] @ self._products(rows)
         full = np.empty((len(q), d, d))
         full[:, self._upper[0], self._upper[1]] = packed

@@ -9,12 +9,16 @@ so a search can stop as soon as the answer to "above beta?" is certain. Many con
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skconvrelu._products import CHUNK, ColumnProducts
+
+#: rows above which bounds are first looked for with fewer constraints, of which this many are enough for most cones: a larger cone, a
+#: longer projection, and so an upper bound
+_MANY_ROWS, _SCREENING_ROWS = 10_000, 2_000
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -61,23 +65,35 @@ def project(
     max_iter : int, default=60
         Interior-point iterations; the bounds are valid whenever it stops.
     """
+    out = Projections(np.sqrt(np.einsum("bi,bi->b", V, V)), np.zeros(len(V)), np.zeros_like(V))
+    if level is not None and len(X) > _MANY_ROWS:
+        some = slice(None, None, len(X) // _SCREENING_ROWS)
+        looser = replace(out, lower=np.zeros(len(V)), points=np.zeros_like(V))
+        _squeeze(X[some], patterns[:, some], V, looser, level, 1e-2, max_iter)
+    _squeeze(X, patterns, V, out, level, rtol, max_iter)
+    return out
+
+
+def _squeeze(
+    X: Array, patterns: Mask, V: Array, out: Projections, level: float | None, rtol: float, max_iter: int
+) -> None:
+    """Move the bounds towards each other, in place."""
     n, d = X.shape
     rows = np.flatnonzero(X.any(axis=1))
     A = np.ascontiguousarray(X[rows])
-    products = ColumnProducts(A)
-    out = Projections(np.sqrt(np.einsum("bi,bi->b", V, V)), np.zeros(len(V)), np.zeros_like(V))
+    products: ColumnProducts | None = None
     step = max(1, CHUNK // (8 * max(n, d * d)))
     for start in range(0, len(V), step):
         part = np.arange(start, min(start + step, len(V)))
         open_ = part[out.upper[part] > (0.0 if level is None else level)]
         if len(open_):
+            products = products or ColumnProducts(A)
             signs = np.where(patterns[open_][:, rows], 1.0, -1.0)
             batch = _Batch(A, products, signs, V[open_], open_)
             for _ in range(max_iter):
                 if not batch.record(out, level, rtol):
                     break
                 batch.step()
-    return out
 
 
 class _Batch:

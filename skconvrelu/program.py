@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu._products import row_parts
 from skconvrelu.cones import project
 from skconvrelu.losses import Loss, PiecewiseLinear
 
@@ -125,9 +126,15 @@ class ConvexProgram:
 
     def outputs(self, blocks: Index, coef: Array) -> Array:
         """Network outputs (n, K) before the intercept: a ReLU where blocks are constrained, the gates otherwise."""
-        Xu = coef @ self.X.T
-        hidden = np.maximum(Xu, 0.0) if self.constrained else self.masks(blocks) * Xu
-        return hidden.T @ self.block_directions[blocks]
+        F = np.empty((len(self.X), self.block_directions.shape[1]))
+        for rows in row_parts(len(self.X), len(blocks)):
+            hidden = coef @ self.X[rows].T
+            if self.constrained:
+                np.maximum(hidden, 0.0, out=hidden)
+            else:
+                hidden *= self.patterns[self.block_patterns[blocks], rows]
+            F[rows] = hidden.T @ self.block_directions[blocks]
+        return F
 
     def loss_value(self, F: Array) -> float:
         """Weighted mean loss of outputs."""
@@ -244,7 +251,11 @@ class ConvexProgram:
 
     def gradients(self, dual: Array, blocks: Index) -> Array:
         """``X' D_j Lambda v_j`` of the blocks, (len(blocks), d)."""
-        return (self.masks(blocks) * (self.block_directions[blocks] @ dual.T)) @ self.X
+        found = np.zeros((len(blocks), self.X.shape[1]))
+        for rows in row_parts(len(self.X), len(blocks)):
+            on = self.patterns[self.block_patterns[blocks], rows]
+            found += (on * (self.block_directions[blocks] @ dual[rows].T)) @ self.X[rows]
+        return found
 
     def prices(
         self, dual: Array, blocks: Index | None = None, *, level: float | None = None, rtol: float = 1e-9
@@ -309,5 +320,8 @@ class ConvexProgram:
         """Largest ``-(2D - I) X u`` over the rows and blocks, 0 when every constraint holds."""
         if not self.constrained or not len(blocks):
             return 0.0
-        signed = (2.0 * self.masks(blocks) - 1.0) * (coef @ self.X.T)
-        return float(max(0.0, -signed.min(initial=0.0)))
+        worst = 0.0
+        for rows in row_parts(len(self.X), len(blocks)):
+            signs = np.where(self.patterns[self.block_patterns[blocks], rows], 1.0, -1.0)
+            worst = max(worst, -float((signs * (coef @ self.X[rows].T)).min()))
+        return worst

@@ -9,10 +9,14 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+#: rows for each column from which a triangular factor, which has the same row space, is found first
+_TALL = 10
+
 
 def row_space_basis(X: Array) -> Array:
     """Orthonormal basis (d, r) of the row space, r >= 1; ``X @ basis`` loses nothing but rounding."""
-    _, s, Vt = np.linalg.svd(X, full_matrices=False)
+    core = np.linalg.qr(X, mode="r") if len(X) > _TALL * X.shape[1] else X
+    _, s, Vt = np.linalg.svd(core, full_matrices=False)
     rank = int((s > max(X.shape) * np.finfo(float).eps * s.max(initial=0.0)).sum())
     return np.ascontiguousarray(Vt[: max(rank, 1)].T)
 

@@ -12,6 +12,7 @@ from test_estimators import labels, nonconvex_objective, regression_data
 from skconvrelu import ConvexReLUClassifier, ConvexReLURegressor
 from skconvrelu.search import closing as closing_module
 from skconvrelu.search import refine as refine_module
+from skconvrelu.search import subsample as subsample_module
 from skconvrelu.search import violators as violators_module
 from skconvrelu.solvers import SolverError
 
@@ -203,7 +204,7 @@ def test_search_that_finds_no_violation_says_what_it_is_worth(monkeypatch):
         none = np.zeros(len(found.violators), dtype=bool)
         return violators_module.Found(found.violators[none], 0.0, np.zeros_like(found.rediscovered), found.n_starts)
 
-    for module in (refine_module, closing_module):
+    for module in (violators_module, closing_module):
         monkeypatch.setattr(module, "search_violators", blind)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -216,8 +217,9 @@ def test_large_data_start_on_a_subsample_and_may_go_without_the_convex_program(m
     X, y = regression_data(300, 3)
     options = {"beta": 0.01, "n_arrangements": 10, "random_state": 0, "tol": 1e-3}
     whole = ConvexReLURegressor(**options).fit(X, y)
-    monkeypatch.setattr(refine_module, "LARGE", 200)
-    monkeypatch.setattr(refine_module, "SUBSAMPLE", 100)
+    for module in (refine_module, subsample_module):
+        monkeypatch.setattr(module, "LARGE", 200)
+    monkeypatch.setattr(subsample_module, "SUBSAMPLE", 100)
     part = ConvexReLURegressor(**options).fit(X, y)
     assert part.objective_ == pytest.approx(whole.objective_, rel=1e-3)
     monkeypatch.setattr(refine_module, "_POLISHABLE", 100)

@@ -15,6 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu._products import row_parts
+from skconvrelu.search.ascent import MANY_ROWS, STEPS, ascend
+
 Array = NDArray[np.float64]
 DType = type[np.float32] | type[np.float64]
 
@@ -30,8 +33,10 @@ _CACHED, _LEAST_STARTS = 131_072, 16
 
 def price(X: Array, dual: Array, U: Array) -> Array:
     """``lambda' (X u)_+ / ||u||`` of each row of ``U`` (m, d); zero for zero vectors. ``dual`` has shape (n,)."""
-    norms = np.linalg.norm(U, axis=1)
-    return np.maximum(U @ X.T, 0.0) @ dual / np.where(norms > 0.0, norms, 1.0)
+    norms, pull = np.linalg.norm(U, axis=1), np.zeros(len(U))
+    for rows in row_parts(len(X), len(U)):
+        pull += np.maximum(U @ X[rows].T, 0.0) @ dual[rows]
+    return pull / np.where(norms > 0.0, norms, 1.0)
 
 
 def climb(
@@ -135,6 +140,9 @@ def searched_max_price(X: Array, dual: Array, patterns: NDArray[np.bool_], *, n_
             starts = (patterns * signed) @ X
             longest = np.argsort(-np.linalg.norm(starts, axis=1), kind="stable")[:n_starts]
             starts = np.vstack([starts[longest], signed @ X])
-            best = climb(X, signed, climb(X, signed, starts), schedule=SETTLE)
+            if len(X) > MANY_ROWS:
+                best = ascend(X, signed[:, None], starts, np.ones((len(starts), 1)), free=False, steps=2 * STEPS)
+            else:
+                best = climb(X, signed, climb(X, signed, starts), schedule=SETTLE)
             largest = max(largest, float(price(X, signed, best).max()))
     return largest

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu._products import row_parts
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.nonnegative_quadratic import minimise_nonnegative
 from skconvrelu.search.units import Units
@@ -17,6 +18,8 @@ Array = NDArray[np.float64]
 
 #: numbers of the design that are multiplied at once
 _AT_ONCE = 262_144
+#: chunks of activations that are kept from one product to the next
+_KEPT = 4
 
 
 def rescale(program: ConvexProgram, units: Units, *, max_iter: int = 50, tol: float = 1e-8) -> Units:
@@ -60,11 +63,20 @@ class _Lasso:
     def __init__(self, program: ConvexProgram, units: Units) -> None:
         self.program, self.directions = program, units.directions
         self.unit = units.coef / units.norms()[:, None]
-        self.active = np.maximum(program.X @ self.unit.T, 0.0)
+        self.parts = list(row_parts(len(program.X), len(units)))
+        # activations of many rows and units are computed again where they are wanted: cheaper than the products with them, and not held
+        self.kept: Array | None = None
+        self.kept = self._active(slice(None)) if len(self.parts) <= _KEPT else None
         self.basis = program.intercept_basis
 
+    def _active(self, rows: slice) -> Array:
+        return np.maximum(self.program.X[rows] @ self.unit.T, 0.0) if self.kept is None else self.kept[rows]
+
     def _outputs(self, scale: Array, c: Array) -> Array:
-        return self.active @ (scale[:, None] * self.directions) + self.basis @ c
+        F = np.tile(self.basis @ c, (len(self.program.X), 1))
+        for rows in self.parts:
+            F[rows] += self._active(rows) @ (scale[:, None] * self.directions)
+        return F
 
     def value(self, scale: Array, c: Array) -> float:
         return self.program.loss_value(self._outputs(scale, c)) + self.program.beta * float(scale.sum())
@@ -75,7 +87,10 @@ class _Lasso:
         F = self._outputs(scale, c)
         G = program.weights[:, None] * program.loss.gradient(F, program.Y)
         root = np.sqrt(program.weights)[:, None, None] * program.loss.curvature_root(F, program.Y)
-        slope = np.einsum("mk,mk->m", self.active.T @ G, self.directions) + program.beta
+        pull = np.zeros_like(self.directions)
+        for rows in self.parts:
+            pull += self._active(rows).T @ G[rows]
+        slope = np.einsum("mk,mk->m", pull, self.directions) + program.beta
         return slope, self.basis.T @ G.sum(axis=0), root
 
     def newton(
@@ -101,7 +116,7 @@ class _Lasso:
 
     def _design(self, rows: slice, root: Array, index: NDArray[np.intp]) -> Array:
         """Some rows of the derivative of the outputs in the free scales and the intercept, times the curvature root."""
-        active = self.active[rows][:, index]
+        active = self._active(rows)[:, index]
         if root.shape[1] == 1:
             columns = active * (root[:, 0] * self.directions[index, 0])
         else:

@@ -15,14 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skconvrelu.program import ConvexProgram
+from skconvrelu.search.ascent import MANY_ROWS
 from skconvrelu.search.blocks import blocks_of, joined_gates, own_program
 from skconvrelu.search.bounds import searched_bound, violation_level
 from skconvrelu.search.closing import Evidence, Refined, last_look
 from skconvrelu.search.descent import descend
 from skconvrelu.search.entering import first_units, newcomers
 from skconvrelu.search.pruning import rescale
+from skconvrelu.search.subsample import LARGE, descend_by_work, first_rounds
 from skconvrelu.search.units import Units, no_units, units_of
-from skconvrelu.search.violators import Found, search_violators, search_work, starts_per_side, unit_prices
+from skconvrelu.search.violators import Found, look, search_work, unit_prices
 from skconvrelu.solution import Candidate, Solution, evaluate
 from skconvrelu.solvers import SolverError
 
@@ -52,10 +54,9 @@ _LOOSEST = 3e-2
 _FINEST, _ROOT = 1e-9, 0.1
 #: accuracy below which new units go straight into the convex program: descent has nothing to add
 _LATE = 1e-3
-#: rows from which the first rounds see a subsample, and its size
-LARGE, SUBSAMPLE = 30_000, 15_000
-#: searched gap up to which rounds on many rows solve the convex program, too; and Newton steps of their weighing until then
-_ROUGH, _ROUGHLY_WEIGHED = 0.1, 20
+#: searched gap up to which rounds on many rows solve the convex program, too, or share of the objective that a round gained up to which
+#: they do; and Newton steps of their weighing until then
+_ROUGH, _SLOW, _ROUGHLY_WEIGHED = 0.1, 2e-3, 20
 #: numbers in one array over rows and blocks beyond which the convex program is not solved
 _POLISHABLE = 15_000_000
 
@@ -97,49 +98,11 @@ def refine(
     if start is not None and len(start):
         units = start + units
     if len(program.X) > LARGE:
-        units = _rounds_on_subsample(program, units, tol, rng, n_jobs)
+        units = first_rounds(program.smoothed(ROUNDED), units, tol, rng, n_jobs)
     search = _Search(program, gates, polish, tol, rng, n_jobs, observe)
     if start is not None:
         search.keep(start)
     return search.run(units, max_rounds)
-
-
-def _rounds_on_subsample(
-    program: ConvexProgram, units: Units, tol: float, rng: np.random.RandomState, n_jobs: int | None
-) -> Units:
-    """Rounds of descent, pruning and pricing in float32 on a part of the rows, drawn by weight."""
-    rows = np.sort(rng.choice(len(program.X), size=SUBSAMPLE, replace=False))
-    weights = program.weights[rows]
-    part = replace(
-        program,
-        X=np.ascontiguousarray(program.X[rows]),
-        Y=program.Y[rows],
-        weights=weights / weights.sum(),
-        patterns=program.patterns[:, rows],
-    )
-    for _ in range(4):
-        smooth = part.smoothed(ROUNDED)
-        units = rescale(smooth, descend(smooth, units, steps=_STEPS, dtype=np.float32, n_jobs=n_jobs))
-        found = _look(part, units, part.dual_point(units.outputs(part.X)), rng, n_jobs, tol)
-        if not len(found.violators):
-            break
-        units = units + newcomers(part, found.violators[: max(_ENTER, len(units))], units)
-    return units
-
-
-def _look(
-    program: ConvexProgram,
-    units: Units,
-    dual: Array,
-    rng: np.random.RandomState,
-    n_jobs: int | None,
-    tol: float,
-    effort: int = 1,
-) -> Found:
-    """One round's search at the dual point that belongs to the units."""
-    level = violation_level(program, tol)
-    n_starts = starts_per_side(program, effort)
-    return search_violators(program, dual, units, rng, n_starts=n_starts, level=level, n_jobs=n_jobs)
 
 
 @dataclass(frozen=True)
@@ -176,7 +139,8 @@ class _Search:
         self.gap, self.largest = np.inf, 0.0  # as searched: of the best dual point; of the last one
         self.centre: _Priced | None = None  # the dual point with the best bound
         self.effort = 1  # multiplies the starts of a round
-        self.polish_work = 0.0  # of the last round, in multiplications
+        self.gained = np.inf  # by the last round, relative
+        self.work = 0.0  # multiplications of descent or of the convex program in the last round, the dearer of the two
         self.entering = no_units(program)  # units that the last look met above beta
         self.result: Refined | None = None
 
@@ -187,8 +151,9 @@ class _Search:
             before = self.value
             try:
                 polished, early = self._worth_polishing(), self.accuracy >= _LATE
+                self.work = 0.0
                 if early:
-                    units = descend(self.smooth, units, steps=_STEPS, n_jobs=self.n_jobs)
+                    units = self._descend(units)
                 # rounded kinks would again and again drop units that the loss itself needs
                 if early or self.program.loss.smooth or not polished:
                     units = rescale(self.smooth, units, max_iter=50 if polished else _ROUGHLY_WEIGHED)
@@ -208,6 +173,7 @@ class _Search:
             )  # fmt: skip
             if self.observe is not None and self.observe(self.best):
                 break
+            self.gained = (before - self.value) / max(self.value, 1e-300)
             # near the optimum the objective improves by the square of the gap only
             moved = before - self.value >= _STALLED * self.tol * self.value or gap < 0.9 * least
             # a round whose program was solved coarsely may have missed what there was to gain
@@ -225,6 +191,12 @@ class _Search:
             units = units + newcomers(self.program, entering[: max(_ENTER, len(units))], units)
         return self._close()
 
+    def _descend(self, units: Units) -> Units:
+        self.work = 4.0 * _STEPS * len(units) * self.program.X.size
+        if len(self.program.X) > LARGE:
+            return descend_by_work(self.smooth, units, self.n_jobs)
+        return descend(self.smooth, units, steps=_STEPS, n_jobs=self.n_jobs)
+
     def _price(self, units: Units, dual: Array) -> Units:
         """Violators at the dual point, largest first; and on the way to it from the best one so far, the centre.
 
@@ -240,13 +212,13 @@ class _Search:
             if len(between):
                 worthwhile = unit_prices(self.program, dual, between) > violation_level(self.program, self.tol)
                 violators = violators + between[worthwhile]
-        if len(violators) < _FEW * len(units) and search_work(self.program, found.n_starts) < self.polish_work:
+        if len(violators) < _FEW * len(units) and search_work(self.program, found.n_starts) < self.work:
             self.effort = min(2 * self.effort, _MOST_EFFORT)
         return violators
 
     def _look_at(self, units: Units, dual: Array) -> Found:
         """Search for violators at a dual point, which becomes the centre if its bound is better."""
-        found = _look(self.program, units, dual, self.rng, self.n_jobs, self.tol, self.effort)
+        found = look(self.program, units, dual, self.rng, self.n_jobs, self.tol, self.effort)
         bound = searched_bound(self.program, dual, found.largest)
         if self.centre is None or bound > self.centre.bound:
             self.centre = _Priced(dual, bound)
@@ -276,14 +248,14 @@ class _Search:
         start = Solution.unverified(program, np.arange(len(units)), units.coef)
         solution = self._solve(program, self.accuracy, start)
         rows, variables = program.Y.size, solution.coef.size
-        self.polish_work = float(solution.n_iter) * rows * min(rows, variables) ** 2
+        self.work = max(self.work, float(solution.n_iter) * rows * min(rows, variables) ** 2)
         polished = Units(solution.coef, units.directions[solution.blocks])
         self.keep(polished)
         return polished, solution.dual
 
     def _worth_polishing(self) -> bool:
-        """Of many rows the convex program is much dearer than descent; while arrangements are missing its digits are wasted."""
-        return len(self.program.X) <= LARGE or self.gap <= _ROUGH
+        """Of many rows the convex program is much dearer than descent; while that gains as much without it, its digits are wasted."""
+        return len(self.program.X) <= MANY_ROWS or self.gap <= _ROUGH or self.gained < _SLOW
 
     def _as_they_are(self, units: Units) -> tuple[Units, Array]:
         """Units without a convex program, and the dual point at their outputs."""

@@ -10,8 +10,10 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
+from skconvrelu._products import row_parts
 from skconvrelu._threads import one_blas_thread
 from skconvrelu.program import ConvexProgram
+from skconvrelu.search.ascent import MANY_ROWS, ascend
 from skconvrelu.search.pricing import climb
 from skconvrelu.search.units import Units, no_units
 
@@ -27,7 +29,9 @@ _SHORT = (20,) * 4
 
 def best_directions(X: Array, dual: Array, U: Array) -> tuple[Array, Array]:
     """The output direction (m, K) of each row of ``U`` (m, d) and the price ``||Lambda' (X u)_+|| / ||u||``."""
-    pull = np.maximum(U @ X.T, 0.0) @ dual
+    pull = np.zeros((len(U), dual.shape[1]))
+    for rows in row_parts(len(X), len(U)):
+        pull += np.maximum(U @ X[rows].T, 0.0) @ dual[rows]
     lengths, sizes = np.linalg.norm(pull, axis=1), np.linalg.norm(U, axis=1)
     directions = pull / np.where(lengths > 0.0, lengths, 1.0)[:, None]
     directions[lengths == 0.0] = np.eye(dual.shape[1])[0]
@@ -43,6 +47,10 @@ def climb_shared(
     n_jobs: int | None,
 ) -> list[tuple[Units, Array]]:
     """Improve starts: each item is a direction (K,) and starts (m, d) for it; each answer units and their prices, best first."""
+    if len(X) > MANY_ROWS:
+        return Parallel(n_jobs=n_jobs, prefer="threads")(
+            delayed(_ascend)(X, dual, side, begin) for side, begin in starts
+        )
     first = Parallel(n_jobs=n_jobs, prefer="threads")(
         delayed(_along)(X, dual, side, begin, level) for side, begin in starts
     )
@@ -67,6 +75,15 @@ def sides_of(
 def _along(X: Array, dual: Array, side: Array, starts: Array, level: float) -> Array:
     with one_blas_thread():
         return climb(X, dual @ side, starts, dtype=np.float32, level=level)
+
+
+def _ascend(X: Array, dual: Array, side: Array, starts: Array) -> tuple[Units, Array]:
+    """Ascents of unit and direction together."""
+    with one_blas_thread():
+        U = ascend(X, dual, starts, np.tile(side, (len(starts), 1)), free=True)
+        directions, prices = best_directions(X, dual, U)
+    order = np.argsort(-prices, kind="stable")
+    return Units(U[order], directions[order]), prices[order]
 
 
 def _alternate(X: Array, dual: Array, U: Array, most: int, level: float) -> tuple[Units, Array]:

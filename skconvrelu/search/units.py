@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu._products import row_parts
 from skconvrelu.program import ConvexProgram
 from skconvrelu.solution import Solution
 
@@ -46,7 +47,10 @@ class Units:
 
     def outputs(self, X: Array) -> Array:
         """Network outputs (n, K) before the intercept."""
-        return np.maximum(X @ self.coef.T, 0.0) @ self.directions
+        F = np.empty((len(X), self.directions.shape[1]))
+        for rows in row_parts(len(X), len(self)):
+            F[rows] = np.maximum(X[rows] @ self.coef.T, 0.0) @ self.directions
+        return F
 
     def objective(self, program: ConvexProgram) -> float:
         """Training objective of the network, with the best intercept."""
@@ -59,14 +63,18 @@ class Units:
         The sides that rounding would choose may belong to no cell at all, or to a sliver, where ties or repeated values let more
         hyperplanes meet than the rank; a common small step off all of them lands in a cell of full size.
         """
-        values = X @ self.coef.T
-        aside = np.sign(values).T @ X + X.sum(axis=0)
+        aside = np.tile(X.sum(axis=0), (len(self), 1))
+        for rows in row_parts(len(X), len(self)):
+            aside += np.sign(X[rows] @ self.coef.T).T @ X[rows]
         reach = np.sqrt(np.einsum("mi,mi->m", aside, aside))
         return self.coef + (_ASIDE * self.norms() / np.where(reach > 0.0, reach, 1.0))[:, None] * aside
 
     def patterns(self, X: Array) -> NDArray[np.bool_]:
         """Patterns (m, n) of the gates."""
-        return np.ascontiguousarray((X @ self.gates(X).T >= 0.0).T)
+        gates, patterns = self.gates(X), np.empty((len(self), len(X)), dtype=bool)
+        for rows in row_parts(len(X), len(self)):
+            patterns[:, rows] = (X[rows] @ gates.T >= 0.0).T
+        return patterns
 
     def scaled(self, size: float) -> Units:
         """The same directions, every norm equal to ``size``."""

@@ -16,22 +16,24 @@ from numpy.typing import NDArray
 from skconvrelu._products import CHUNK
 from skconvrelu._threads import one_blas_thread
 from skconvrelu.program import ConvexProgram
+from skconvrelu.search.ascent import MANY_ROWS, STEPS, ascend
+from skconvrelu.search.bounds import violation_level
 from skconvrelu.search.pricing import SCHEDULE, SETTLE, climb, price
 from skconvrelu.search.shared import best_directions, climb_shared, sides_of
 from skconvrelu.search.units import Units, signed_axes
 
 Array = NDArray[np.float64]
 
-#: independent starts of a search for each output and sign: so many a dimension, at most so many for all
-_STARTS_PER_DIMENSION, _STARTS = 20, 800
+#: independent starts of a search for each output and sign: so many a dimension, at most so many for all, and at least
+_STARTS_PER_DIMENSION, _STARTS, _LEAST_STARTS = 20, 800, 16
 #: operations of one search; with ten thousand samples and more they, not the numbers above, say how many starts there are
 _AFFORDABLE = 1e11
 #: cosine from which two unit vectors count as the same maximiser
 SAME = 0.99
 #: starts whose first price is at least this share of the level are settled to full accuracy, at most so many of a batch
 _PROMISING, _SETTLED = 0.97, 60
-#: starts that are improved together; fixed, so that results do not depend on n_jobs
-_BATCH = 250
+#: starts that are improved together, by the convex-concave procedure and by ascents; fixed, so that results do not depend on n_jobs
+_BATCH, _ASCENDING = 250, 64
 
 
 @dataclass(frozen=True)
@@ -60,13 +62,31 @@ def starts_per_side(program: ConvexProgram, effort: int = 1) -> int:
     """Independent starts of one search for each output and sign, times ``effort``."""
     sides = 2 * program.Y.shape[1]
     affordable = int(_AFFORDABLE / search_work(program, sides))
-    return effort * max(16, min(_STARTS_PER_DIMENSION * program.X.shape[1], _STARTS // sides, affordable))
+    # shared units may turn to any output
+    least = max(1, _LEAST_STARTS // sides) if program.shared else _LEAST_STARTS
+    return effort * max(least, min(_STARTS_PER_DIMENSION * program.X.shape[1], _STARTS // sides, affordable))
 
 
 def search_work(program: ConvexProgram, n_starts: int) -> float:
     """Operations of a search: both products of each step in both kinds of starts, and elementwise work of the same order."""
     n, d = program.X.shape
-    return 8.0 * n_starts * sum(SCHEDULE) * n * d
+    return 8.0 * n_starts * (STEPS if n > MANY_ROWS else sum(SCHEDULE)) * n * d
+
+
+def look(
+    program: ConvexProgram,
+    units: Units,
+    dual: Array,
+    rng: np.random.RandomState,
+    n_jobs: int | None,
+    tol: float,
+    effort: int = 1,
+) -> Found:
+    """The search of one round, for violators worth adding to a network that is to be optimal to ``tol``."""
+    level = violation_level(program, tol)
+    return search_violators(
+        program, dual, units, rng, n_starts=starts_per_side(program, effort), level=level, n_jobs=n_jobs
+    )
 
 
 def search_violators(
@@ -124,8 +144,11 @@ def unit_prices(program: ConvexProgram, dual: Array, units: Units) -> Array:
     """Prices (m,) of the units: in their own directions, or in the best ones where outputs share them."""
     if program.shared:
         return best_directions(program.X, dual, units.coef)[1]
-    pull = np.maximum(units.coef @ program.X.T, 0.0) @ dual
-    return np.asarray(np.einsum("mk,mk->m", pull, units.directions) / units.norms())
+    prices = np.empty(len(units))
+    for side in np.unique(units.directions, axis=0):
+        own = (units.directions == side).all(axis=1)
+        prices[own] = price(program.X, dual @ side, units.coef[own])
+    return prices
 
 
 def _climb_apart(
@@ -136,7 +159,7 @@ def _climb_apart(
     X = program.X
     sides = signed_axes(program.Y.shape[1])
     tasks, owners = [], []
-    step = min(_BATCH, max(1, CHUNK // len(X)))
+    step = _ASCENDING if len(X) > MANY_ROWS else min(_BATCH, max(1, CHUNK // len(X)))
     for side in sides:
         signed = dual @ side
         blind = _independent_starts(X, signed, spread, n_starts, rng)
@@ -181,6 +204,9 @@ def _climb_shared(
 def _improve(X: Array, signed: Array, starts: Array, level: float) -> tuple[Array, Array]:
     """Climb in float32, settle what looks promising in float64; returns unit vectors and prices."""
     with one_blas_thread():
+        if len(X) > MANY_ROWS:
+            U = ascend(X, signed[:, None], starts, np.ones((len(starts), 1)), free=False)
+            return U, price(X, signed, U)
         U = climb(X, signed, starts, dtype=np.float32, level=level)
         prices = price(X, signed, U)
         close = np.flatnonzero(prices > _PROMISING * level)

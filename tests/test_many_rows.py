@@ -1,0 +1,168 @@
+"""What the search does where rows are many: ascents, parts of the rows, products in parts, screened projections."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from problems import make_program
+
+from skconvrelu import ConvexReLUClassifier, _products, cones
+from skconvrelu.cones import project
+from skconvrelu.search import pricing, shared, subsample, violators
+from skconvrelu.search.ascent import ascend
+from skconvrelu.search.branch_and_bound import exact_price
+from skconvrelu.search.descent import descend
+from skconvrelu.search.pricing import price, searched_max_price
+from skconvrelu.search.pruning import rescale
+from skconvrelu.search.shared import best_directions
+from skconvrelu.search.units import Units, signed_axes
+from skconvrelu.search.violators import search_violators
+
+
+def column(U):
+    return np.ones((len(U), 1))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_ascents_never_lose_and_find_the_maximum(seed):
+    rng = np.random.default_rng(seed)
+    X, dual = rng.standard_normal((400, 3)), rng.standard_normal(400) / 400
+    starts = rng.standard_normal((100, 3))
+    ends = ascend(X, dual[:, None], starts, column(starts), free=False)
+    assert_allclose(np.linalg.norm(ends, axis=1), 1.0, rtol=1e-12)
+    assert (price(X, dual, ends) >= price(X, dual, starts) - 1e-6 * np.abs(dual).sum()).all()
+    assert price(X, dual, ends).max() == pytest.approx(exact_price(X, dual).upper, rel=1e-3)
+
+
+def test_ascents_with_free_directions_reach_stationary_pairs():
+    rng = np.random.default_rng(0)
+    X, dual = rng.standard_normal((3000, 4)), rng.standard_normal((3000, 3)) / 3000
+    starts = rng.standard_normal((40, 4))
+    ends = ascend(X, dual, starts, np.tile([1.0, 0.0, 0.0], (40, 1)), free=True, steps=100)
+    directions, prices = best_directions(X, dual, ends)
+    assert (prices >= best_directions(X, dual, starts)[1] - 1e-6).all()
+    best = prices.argmax()
+    # at a maximiser the gradient X' D Lambda v is the price times the unit
+    gradient = ((X @ ends[best] > 0.0) * (dual @ directions[best])) @ X
+    assert_allclose(gradient, prices[best] * ends[best], atol=1e-2 * prices[best])
+
+
+def test_ascents_survive_what_has_no_gradient():
+    X, dual = np.ones((20, 2)), np.full((20, 1), -1.0)
+    ends = ascend(X, dual, np.array([[-1.0, -1.0], [0.0, 0.0], [1.0, 1.0]]), np.ones((3, 1)), free=False)
+    assert np.isfinite(ends).all()
+    assert_array_equal(ends[1], 0.0)
+
+
+@pytest.mark.parametrize("shares", [False, True])
+def test_ascending_search_does_not_depend_on_n_jobs_and_finds_what_climbing_finds(monkeypatch, shares):
+    program = make_program("squared_error-3" if shares else "squared_error", n=300, fraction=0.1)
+    program = replace(program, shared=shares)
+    sides = signed_axes(program.Y.shape[1])
+    units = Units(np.random.default_rng(0).standard_normal((4, program.X.shape[1])), sides[np.arange(4) % len(sides)])
+    dual = program.dual_point(np.zeros_like(program.Y))
+
+    def run(n_jobs):
+        rng = np.random.RandomState(3)
+        return search_violators(program, dual, units, rng, n_starts=100, level=program.beta, n_jobs=n_jobs)
+
+    climbed = run(1)
+    for module in (violators, shared):
+        monkeypatch.setattr(module, "MANY_ROWS", 100)
+    found = run(1), run(2)
+    assert len(found[0].violators)
+    assert_array_equal(found[0].violators.coef, found[1].violators.coef)
+    assert found[0].largest == found[1].largest
+    assert found[0].largest == pytest.approx(climbed.largest, rel=1e-3)
+
+
+def test_largest_price_at_the_zero_network_by_ascents(monkeypatch):
+    program = make_program("squared_error", n=300)
+    dual = program.zero_dual()
+    climbed = searched_max_price(program.X, dual, program.patterns)
+    monkeypatch.setattr(pricing, "MANY_ROWS", 100)
+    assert searched_max_price(program.X, dual, program.patterns) == pytest.approx(climbed, rel=1e-3)
+
+
+def test_products_in_parts_are_the_products(monkeypatch):
+    program = make_program("log_loss-3", n=70, n_gates=12)
+    rng = np.random.default_rng(0)
+    units = Units(rng.standard_normal((9, program.X.shape[1])), signed_axes(3)[np.arange(9) % 6])
+    blocks, coef = np.arange(5), rng.standard_normal((5, program.X.shape[1]))
+    dual = program.dual_point(units.outputs(program.X))
+
+    def everything():
+        return [
+            units.outputs(program.X), units.gates(program.X), units.patterns(program.X), best_directions(program.X, dual, units.coef)[0],
+            price(program.X, dual[:, 0], units.coef), program.gradients(dual, blocks), program.outputs(blocks, coef),
+            program.cone_violation(blocks, coef), rescale(program, units).coef,
+        ]  # fmt: skip
+
+    whole = everything()
+    monkeypatch.setattr(_products, "CHUNK", 64)
+    for one, parts in zip(whole, everything(), strict=True):
+        assert_allclose(parts, one, rtol=1e-9, atol=1e-12)
+
+
+def test_screened_projections_end_on_the_same_side_of_the_level(monkeypatch):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((600, 4))
+    patterns = (X @ rng.standard_normal((4, 80)) >= 0).T
+    V = (patterns * rng.standard_normal(600)) @ X
+    exact = project(X, patterns, V)
+    level = float(np.median(exact.upper))
+    monkeypatch.setattr(cones, "_MANY_ROWS", 300)
+    monkeypatch.setattr(cones, "_SCREENING_ROWS", 60)
+    screened = project(X, patterns, V, level=level)
+    assert (screened.upper >= exact.lower * (1.0 - 1e-9)).all()
+    assert (screened.lower <= exact.upper * (1.0 + 1e-9)).all()
+    clear = np.abs(exact.upper / level - 1.0) > 1e-3
+    assert_array_equal((screened.upper > level)[clear], (exact.upper > level)[clear])
+
+
+def test_descent_takes_the_fewer_steps_the_more_work_each_is(monkeypatch):
+    taken = []
+
+    def spy(program, units, *, steps, **options):
+        taken.append(steps)
+        return descend(program, units, steps=steps, **options)
+
+    monkeypatch.setattr(subsample, "descend", spy)
+    program = make_program("squared_error", n=60)
+    rng = np.random.default_rng(0)
+    units = Units(rng.standard_normal((10, program.X.shape[1])), signed_axes(1)[np.arange(10) % 2])
+    for work in (1e12, 6e6, 1.0):
+        better = subsample.descend_by_work(program, units, None, work=work)
+        assert better.objective(program) < units.objective(program)
+    assert taken[0] == subsample._STEPS > taken[1] > subsample._LEAST == taken[2]
+
+
+def test_first_rounds_see_parts_that_grow(monkeypatch):
+    seen = []
+
+    def spy(program, units, n_jobs, *, work):
+        seen.append(len(program.X))
+        return descend(program, units, steps=50)
+
+    monkeypatch.setattr(subsample, "descend_by_work", spy)
+    monkeypatch.setattr(subsample, "SUBSAMPLE", 20)
+    program = make_program("squared_error", n=200, fraction=0.05)
+    start = Units(np.eye(program.X.shape[1])[:2], np.array([[1.0], [-1.0]]))
+    units = subsample.first_rounds(program, start, 1e-4, np.random.RandomState(0), None)
+    assert len(units)
+    assert seen == sorted(seen)
+    assert set(seen) == {20, 80}
+
+
+def test_classifier_on_many_rows_is_as_good_as_on_few(monkeypatch):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((500, 3))
+    y = (np.abs(X[:, 0]) + 0.3 * rng.standard_normal(500) > 0.7).astype(int)
+    options = {"beta": 0.01, "tol": 1e-3, "n_arrangements": 20, "random_state": 0}
+    few = ConvexReLUClassifier(**options).fit(X, y)
+    for module in (violators, shared, pricing):
+        monkeypatch.setattr(module, "MANY_ROWS", 200)
+    many = ConvexReLUClassifier(**options).fit(X, y)
+    assert many.certificate_.gap_searched <= 1e-3
+    assert many.objective_ == pytest.approx(few.objective_, rel=2e-3)
