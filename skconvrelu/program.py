@@ -159,13 +159,17 @@ class ConvexProgram:
             gradient = basis.T @ terms.sum(axis=0)
             return self.loss_value(F + basis @ c), gradient, float(np.linalg.norm(gradient)), float(np.abs(terms).sum())
 
+        def curvature(c: Array) -> Array:
+            root = np.tensordot(self.loss.curvature_root(F + basis @ c, self.Y), basis, axes=(1, 0))
+            root *= np.sqrt(self.weights)[:, None, None]
+            root = root.reshape(-1, len(c))
+            return root.T @ root
+
         value, gradient, size, total = look(c)
-        lift = 0.0
+        hessian, lift = curvature(c), 0.0
         for _ in range(200):
             if size <= 1e-16 * total:
                 break
-            root = np.einsum("nkl,kq->nlq", self.loss.curvature_root(F + basis @ c, self.Y), basis)
-            hessian = np.einsum("n,nlq,nlr->qr", self.weights, root, root)
             # Levenberg: where the loss is saturated its curvature vanishes and a plain Newton step is meaningless; in units of what there
             # is, since weights as unequal as 1e7 : 1 leave little of both
             diagonal = (lift + 1e-14) * (np.trace(hessian) + size)
@@ -175,6 +179,7 @@ class ConvexProgram:
             # far away the value is the merit; when it has no digits left, the gradient is
             if new[0] < value - rounding or (new[0] <= value + rounding and new[2] < size):
                 c, (value, gradient, size, total), lift = trial, new, 0.1 * lift
+                hessian = curvature(c)
             elif lift > 1e3:  # only rounding is left to gain
                 break
             else:

@@ -228,6 +228,11 @@ def test_large_data_start_on_a_subsample_and_may_go_without_the_convex_program(m
     assert rough.solver_ == "descent"
     assert rough.objective_ <= whole.objective_ * 1.05
     assert rough.certificate_.lower_bound_solved <= whole.objective_
+    monkeypatch.setattr(refine_module, "_PROJECTABLE", 100)
+    with pytest.warns(ConvergenceWarning, match="gap over all arrangements"):
+        coarse = ConvexReLURegressor(**{**options, "tol": 1e-6, "refine": 2}).fit(X, y)
+    assert coarse.objective_ == rough.objective_
+    assert coarse.certificate_.lower_bound_solved <= rough.certificate_.lower_bound_solved
 
 
 def test_verbose_logs_rounds(capsys):

@@ -84,11 +84,14 @@ def _gradients(X: Single, dual: Single, U: Array, V: Array, *, free: bool) -> tu
     if free:
         pull = np.zeros_like(V)
         for rows in parts:
-            pull += np.maximum(U_ @ X[rows].T, 0.0) @ dual[rows]
+            hidden = U_ @ X[rows].T
+            pull += np.maximum(hidden, 0.0, out=hidden) @ dual[rows]
         sizes = np.linalg.norm(pull, axis=1)[:, None]
         V = np.where(sizes > 0.0, pull / np.where(sizes > 0.0, sizes, 1.0), V)
     V_: Single = V.astype(np.float32)
     G = np.zeros_like(U)
     for rows in parts:
-        G += ((U_ @ X[rows].T > 0.0) * (V_ @ dual[rows].T)) @ X[rows]
+        weights = V_ @ dual[rows].T
+        weights *= U_ @ X[rows].T > 0.0
+        G += weights @ X[rows]
     return G, V

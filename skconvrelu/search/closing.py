@@ -11,7 +11,7 @@ from skconvrelu.program import ConvexProgram
 from skconvrelu.search.bounds import searched_bound, tolerable_price, violation_level
 from skconvrelu.search.proof import prove
 from skconvrelu.search.units import Units, no_units
-from skconvrelu.search.violators import search_violators, starts_per_side
+from skconvrelu.search.violators import Found, search_violators, starts_per_side
 from skconvrelu.solution import Solution
 
 Array = NDArray[np.float64]
@@ -100,6 +100,13 @@ class Evidence:
     converged: bool
     proven_bound: float | None
     entering: Units
+
+
+def as_looked(program: ConvexProgram, dual: Array, found: Found, largest: float) -> Evidence:
+    """What a look of a round established, where a gap is left and no further one is taken."""
+    recall = float(found.rediscovered.mean()) if len(found.rediscovered) else 1.0
+    bound = searched_bound(program, dual, largest)
+    return Evidence(largest, found.n_starts, recall, bound, False, None, found.violators)
 
 
 def last_look(

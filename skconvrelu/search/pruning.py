@@ -120,7 +120,8 @@ class _Lasso:
         if root.shape[1] == 1:
             columns = active * (root[:, 0] * self.directions[index, 0])
         else:
-            turned = np.einsum("nkl,mk->nlm", root, self.directions[index])
-            columns = (turned * active[:, None]).reshape(-1, len(index))
+            columns = np.tensordot(root, self.directions[index], axes=(1, 1))
+            columns *= active[:, None]
+            columns = columns.reshape(-1, len(index))
         border = np.einsum("nkl,kq->nlq", root, self.basis).reshape(len(columns), -1)
         return np.hstack([columns, border])

@@ -18,11 +18,11 @@ from skconvrelu.program import ConvexProgram
 from skconvrelu.search.ascent import MANY_ROWS
 from skconvrelu.search.blocks import blocks_of, joined_gates, own_program
 from skconvrelu.search.bounds import searched_bound, violation_level
-from skconvrelu.search.closing import Evidence, Refined, last_look
+from skconvrelu.search.closing import Evidence, Refined, as_looked, last_look
 from skconvrelu.search.descent import descend
 from skconvrelu.search.entering import first_units, newcomers
 from skconvrelu.search.pruning import rescale
-from skconvrelu.search.subsample import LARGE, descend_by_work, first_rounds
+from skconvrelu.search.subsample import ENTER, LARGE, descend_by_work, first_rounds
 from skconvrelu.search.units import Units, no_units, units_of
 from skconvrelu.search.violators import Found, look, search_work, unit_prices
 from skconvrelu.solution import Candidate, Solution, evaluate
@@ -59,6 +59,8 @@ _LATE = 1e-3
 _ROUGH, _SLOW, _ROUGHLY_WEIGHED = 0.1, 2e-3, 20
 #: numbers in one array over rows and blocks beyond which the convex program is not solved
 _POLISHABLE = 15_000_000
+#: samples times squared features beyond which no vector is projected on a cone of all samples to bound a price
+_PROJECTABLE = 2e9
 
 
 def refine(
@@ -107,10 +109,12 @@ def refine(
 
 @dataclass(frozen=True)
 class _Priced:
-    """A dual point with the bound that the largest price met there gives."""
+    """A dual point with the bound that the largest price met there gives, whose units it belongs to and what the look found."""
 
     dual: Array
     bound: float
+    units: Units
+    found: Found
 
 
 class _Search:
@@ -137,6 +141,7 @@ class _Search:
         self.objectives: list[float] = []
         self.notes: list[str] = []
         self.gap, self.largest = np.inf, 0.0  # as searched: of the best dual point; of the last one
+        self.last: _Priced | None = None
         self.centre: _Priced | None = None  # the dual point with the best bound
         self.effort = 1  # multiplies the starts of a round
         self.gained = np.inf  # by the last round, relative
@@ -188,7 +193,8 @@ class _Search:
                 units = units_of(result.program, result.solution)
             entering = self.entering + violators
             self.entering = no_units(self.program)
-            units = units + newcomers(self.program, entering[: max(_ENTER, len(units))], units)
+            most = max(_ENTER if len(self.program.X) <= LARGE else ENTER, len(units))
+            units = units + newcomers(self.program, entering[:most], units)
         return self._close()
 
     def _descend(self, units: Units) -> Units:
@@ -219,9 +225,9 @@ class _Search:
     def _look_at(self, units: Units, dual: Array) -> Found:
         """Search for violators at a dual point, which becomes the centre if its bound is better."""
         found = look(self.program, units, dual, self.rng, self.n_jobs, self.tol, self.effort)
-        bound = searched_bound(self.program, dual, found.largest)
-        if self.centre is None or bound > self.centre.bound:
-            self.centre = _Priced(dual, bound)
+        self.last = _Priced(dual, searched_bound(self.program, dual, found.largest), units, found)
+        if self.centre is None or self.last.bound > self.centre.bound:
+            self.centre = self.last
         self.gap = self._relative(self.centre.bound)
         return found
 
@@ -272,7 +278,7 @@ class _Search:
         """Solve over sampled and found arrangements together, and look around until the recall is high or the budget ends."""
         program, gates, solution, dual = self._solve_everything()
         units = units_of(program, solution)
-        level = max(program.beta, self.largest if solution.solver == "descent" else 0.0)
+        level = self._rough_level() if solution.solver == "descent" else program.beta
         found = self._last_look(program, solution, units, dual, level)
         self.entering = found.entering
         if not found.converged and self.centre is not None and self.centre.bound > found.bound:
@@ -300,10 +306,19 @@ class _Search:
         self.result.objectives, self.result.notes = list(self.objectives), list(self.notes)
         return self.result
 
+    def _rough_level(self) -> float:
+        """Price below which blocks are not told apart where descent has the last word; where projections are too dear, none is."""
+        n, d = self.program.X.shape
+        return np.inf if n * d * d > _PROJECTABLE else max(self.program.beta, self.largest)
+
     def _last_look(
         self, program: ConvexProgram, solution: Solution, units: Units, dual: Array, level: float
     ) -> Evidence:
         largest = program.top_price(dual, np.arange(program.n_blocks), level=level, rtol=0.1 * self.tol)[1]
+        seen = next((p for p in (self.last, self.centre) if p is not None and p.dual is dual), None)
+        if solution.solver == "descent" and seen is not None and self.gap > self.tol:
+            # the network has not moved since the last round, and another look would not close its gap
+            return as_looked(program, dual, seen.found, max(largest, seen.found.largest))
         return last_look(program, solution, units, dual, self.rng, largest=largest, tol=self.tol, n_jobs=self.n_jobs)
 
     def _solve_everything(self) -> tuple[ConvexProgram, Array, Solution, Array]:
@@ -311,6 +326,8 @@ class _Search:
         program, best = self.program, self.best.merged(self.program.X)
         everything, gates, blocks = self._everything(best)
         solution, dual = None, program.dual_point(best.outputs(program.X))
+        if self.last is not None and self.last.units is self.best:
+            dual = self.last.dual
         if len(blocks) * len(program.X) <= _POLISHABLE and self._worth_polishing():
             try:
                 solution, dual = self._grow(everything, Solution.unverified(everything, blocks, best.coef))
@@ -318,9 +335,9 @@ class _Search:
                 self.notes.append(f"The last convex program could not be solved ({error}).")
         if solution is None:
             as_found = Candidate(blocks, best.coef, dual, 0, False)
-            solution = evaluate(everything, as_found, solver="descent", rtol=0.1 * self.tol, level=self.largest)
-        else:  # solved to a tolerance: the best point so far may be the better one
-            solution = solution.or_better(everything, blocks, best.coef)
+            solution = evaluate(everything, as_found, solver="descent", rtol=0.1 * self.tol, level=self._rough_level())
+        # solved to a tolerance, or thinned out: the best point so far may be the better one
+        solution = solution.or_better(everything, blocks, best.coef)
         if program.shared:  # a bound for all directions, not for those at hand only
             scale = min(1.0, program.beta / max(everything.spectral_price(dual), program.beta))
             solution = replace(solution, dual_objective=program.dual_value(scale * dual))

@@ -23,7 +23,7 @@ _FIRST, _NEXT = 4, 2
 #: L-BFGS steps of a round: at most, at least, and operations that decide in between, on all rows and on a part
 _STEPS, _LEAST, _WORK, _WORK_ON_PART = 300, 40, 1e13, 2e12
 #: units that one round may add, beside as many as there are
-_ENTER = 100
+ENTER = 300
 
 
 def first_rounds(
@@ -38,7 +38,7 @@ def first_rounds(
             found = look(part, units, part.dual_point(units.outputs(part.X)), rng, n_jobs, tol)
             if not len(found.violators):
                 break
-            units = units + newcomers(part, found.violators[: max(_ENTER, len(units))], units)
+            units = units + newcomers(part, found.violators[: max(ENTER, len(units))], units)
         size, rounds = _GROWTH * size, _NEXT
     return units
 
