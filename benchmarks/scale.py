@@ -67,7 +67,7 @@ def models(task: str) -> dict[str, Any]:
     """Who runs on what."""
     if task == "million":
         return {"ours": ConvexReLURegressor(tol=1e-2, refine=4, n_jobs=2, random_state=0)}
-    ours = ConvexReLUClassifier(tol=1e-2, refine=6, n_jobs=2, random_state=0)
+    ours = ConvexReLUClassifier(tol=1e-2, refine=4, n_jobs=2, random_state=0)
     if task == "mnist":
         return {"ours": ours.set_params(beta=1e-5, refine=3, shared_units=True)}
     return {

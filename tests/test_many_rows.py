@@ -166,3 +166,14 @@ def test_classifier_on_many_rows_is_as_good_as_on_few(monkeypatch):
     many = ConvexReLUClassifier(**options).fit(X, y)
     assert many.certificate_.gap_searched <= 1e-3
     assert many.objective_ == pytest.approx(few.objective_, rel=2e-3)
+
+
+def test_descent_ends_where_a_step_gains_too_little():
+    program = make_program("squared_error", n=60)
+    rng = np.random.default_rng(0)
+    units = Units(rng.standard_normal((10, program.X.shape[1])), signed_axes(1)[np.arange(10) % 2])
+    whole = descend(program, units, steps=300).objective(program)
+    short = descend(program, units, steps=300, least_gain=1e-6).objective(program)
+    zero = program.loss_value(np.zeros_like(program.Y))
+    assert whole < short < units.objective(program)
+    assert short - whole < 1e-2 * zero

@@ -79,7 +79,7 @@ def test_shares_of_the_rows_sum_to_the_whole(kind, monkeypatch):
     z = whole.pack(units)
     value, gradient = whole(z)
     monkeypatch.setattr(descent, "_SHARE", 130)
-    monkeypatch.setattr(descent, "_CACHED", 0)
+    monkeypatch.setattr(descent, "_CACHED_IN_SHARES", 0)
     pieces, slopes = _Balanced(program, units.directions, np.float64)(z)
     assert pieces == pytest.approx(value, rel=1e-13)
     assert_allclose(slopes, gradient, rtol=1e-11, atol=1e-13)

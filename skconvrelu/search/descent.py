@@ -21,14 +21,21 @@ from skconvrelu.search.units import Units
 
 Array = NDArray[np.float64]
 
-#: activations that are worked on at once, so that they stay in a core's cache; and rows at least
-_CACHED, _LEAST_ROWS = 32_768, 64
+#: activations that are worked on at once, so that they stay in a core's cache, and with shares of the rows more of them, since threads
+#: would wait for each other between short products; and rows at least
+_CACHED, _CACHED_IN_SHARES, _LEAST_ROWS = 32_768, 524_288, 64
 #: rows that one thread sums at a time
 _SHARE = 8_192
 
 
 def descend(
-    program: ConvexProgram, units: Units, *, steps: int, dtype: DType = np.float64, n_jobs: int | None = None
+    program: ConvexProgram,
+    units: Units,
+    *,
+    steps: int,
+    dtype: DType = np.float64,
+    n_jobs: int | None = None,
+    least_gain: float = 1e-13,
 ) -> Units:
     """Improve units by at most ``steps`` L-BFGS iterations on ``(beta / 2) (||W1||^2 + ||w2||^2)`` plus the loss.
 
@@ -43,6 +50,8 @@ def descend(
         Of the matrix products; float32 halves the time where only a direction is wanted.
     n_jobs : int, default=None
         Threads that share many rows; the result does not depend on it.
+    least_gain : float, default=1e-13
+        Gain of a step, as a share of the zero network's loss, below which it is the last one.
 
     Returns
     -------
@@ -60,7 +69,7 @@ def descend(
             problem.pack(units),
             jac=True,
             method="L-BFGS-B",
-            options={"maxiter": steps, "maxfun": 2 * steps + 20, "maxcor": 10, "ftol": 1e-13, "gtol": 0.0},
+            options={"maxiter": steps, "maxfun": 2 * steps + 20, "maxcor": 10, "ftol": least_gain, "gtol": 0.0},
         )
     moved = problem.unpack(found.x)
     return moved if len(moved) and moved.objective(program) < units.objective(program) else units
@@ -137,7 +146,8 @@ class _Balanced:
         """
         program, X, K = self.program, self.X, V.shape[1]
         Vx, down = V.astype(X.dtype), np.ascontiguousarray(W.T, dtype=X.dtype)
-        step = max(_LEAST_ROWS, _CACHED // max(len(W), 1))
+        cached = _CACHED if len(X) <= _SHARE else _CACHED_IN_SHARES
+        step = max(_LEAST_ROWS, cached // max(len(W), 1))
         last = min(share.stop, len(X))
         workspace = np.empty((min(step, last - share.start), len(W)), dtype=X.dtype)
         loss, grad_W, grad_V, total = 0.0, np.zeros_like(W), np.zeros_like(V), np.zeros(K)

@@ -22,6 +22,8 @@ LARGE, SUBSAMPLE, _GROWTH = 30_000, 15_000, 4
 _FIRST, _NEXT = 4, 2
 #: L-BFGS steps of a round: at most, at least, and operations that decide in between, on all rows and on a part
 _STEPS, _LEAST, _WORK, _WORK_ON_PART = 300, 40, 1e13, 2e12
+#: gain of a step, as a share of the zero network's loss, that is not worth another pass over many rows
+_LEAST_GAIN = 1e-7
 #: units that one round may add, beside as many as there are
 ENTER = 300
 
@@ -61,4 +63,4 @@ def descend_by_work(program: ConvexProgram, units: Units, n_jobs: int | None, *,
     n, d = program.X.shape
     each = 8.0 * n * len(units) * (d + program.Y.shape[1])
     steps = int(np.clip(work / max(each, 1.0), _LEAST, _STEPS))
-    return descend(program, units, steps=steps, dtype=np.float32, n_jobs=n_jobs)
+    return descend(program, units, steps=steps, dtype=np.float32, n_jobs=n_jobs, least_gain=_LEAST_GAIN)
