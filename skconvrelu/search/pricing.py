@@ -31,12 +31,18 @@ PENALTIES = (4.0, 10.0)
 _CACHED, _LEAST_STARTS = 131_072, 16
 
 
+def pulls(X: Array, dual: Array, U: Array) -> Array:
+    """``Lambda' (X u)_+`` of each row of ``U`` (m, d): (m,) for ``dual`` of shape (n,), (m, K) for (n, K)."""
+    found = np.zeros((len(U), *dual.shape[1:]))
+    for rows in row_parts(len(X), len(U)):
+        found += np.maximum(U @ X[rows].T, 0.0) @ dual[rows]
+    return found
+
+
 def price(X: Array, dual: Array, U: Array) -> Array:
     """``lambda' (X u)_+ / ||u||`` of each row of ``U`` (m, d); zero for zero vectors. ``dual`` has shape (n,)."""
-    norms, pull = np.linalg.norm(U, axis=1), np.zeros(len(U))
-    for rows in row_parts(len(X), len(U)):
-        pull += np.maximum(U @ X[rows].T, 0.0) @ dual[rows]
-    return pull / np.where(norms > 0.0, norms, 1.0)
+    norms = np.linalg.norm(U, axis=1)
+    return pulls(X, dual, U) / np.where(norms > 0.0, norms, 1.0)
 
 
 def climb(

@@ -10,11 +10,10 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from skconvrelu._products import row_parts
 from skconvrelu._threads import one_blas_thread
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.ascent import MANY_ROWS, ascend
-from skconvrelu.search.pricing import climb
+from skconvrelu.search.pricing import climb, pulls
 from skconvrelu.search.units import Units, no_units
 
 Array = NDArray[np.float64]
@@ -29,9 +28,7 @@ _SHORT = (20,) * 4
 
 def best_directions(X: Array, dual: Array, U: Array) -> tuple[Array, Array]:
     """The output direction (m, K) of each row of ``U`` (m, d) and the price ``||Lambda' (X u)_+|| / ||u||``."""
-    pull = np.zeros((len(U), dual.shape[1]))
-    for rows in row_parts(len(X), len(U)):
-        pull += np.maximum(U @ X[rows].T, 0.0) @ dual[rows]
+    pull = pulls(X, dual, U)
     lengths, sizes = np.linalg.norm(pull, axis=1), np.linalg.norm(U, axis=1)
     directions = pull / np.where(lengths > 0.0, lengths, 1.0)[:, None]
     directions[lengths == 0.0] = np.eye(dual.shape[1])[0]

@@ -18,7 +18,7 @@ from skconvrelu._threads import one_blas_thread
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.ascent import MANY_ROWS, STEPS, ascend
 from skconvrelu.search.bounds import violation_level
-from skconvrelu.search.pricing import SCHEDULE, SETTLE, climb, price
+from skconvrelu.search.pricing import SCHEDULE, SETTLE, climb, price, pulls
 from skconvrelu.search.shared import best_directions, climb_shared, sides_of
 from skconvrelu.search.units import Units, signed_axes
 
@@ -144,11 +144,8 @@ def unit_prices(program: ConvexProgram, dual: Array, units: Units) -> Array:
     """Prices (m,) of the units: in their own directions, or in the best ones where outputs share them."""
     if program.shared:
         return best_directions(program.X, dual, units.coef)[1]
-    prices = np.empty(len(units))
-    for side in np.unique(units.directions, axis=0):
-        own = (units.directions == side).all(axis=1)
-        prices[own] = price(program.X, dual @ side, units.coef[own])
-    return prices
+    pull = pulls(program.X, dual, units.coef)
+    return np.asarray(np.einsum("mk,mk->m", pull, units.directions) / units.norms())
 
 
 def _climb_apart(
