@@ -24,7 +24,7 @@ from benchmarks.growth import teacher
 from benchmarks.protocol import quiet_fit
 from skconvrelu import ConvexReLURegressor
 from skconvrelu.cones import _Batch
-from skconvrelu.search import pricing, violators
+from skconvrelu.search import ascent, pricing, violators
 from skconvrelu.search.descent import _Balanced
 from skconvrelu.search.pruning import _Lasso
 from skconvrelu.solvers.cone_faces import ConeFaces
@@ -63,8 +63,11 @@ def _fits(self: Any, *rest: Any) -> float:
 KERNELS: tuple[tuple[str, Any, str, str, Cost], ...] = (
     ("descent: value and gradient", _Balanced, "_sums", "float64", _descent),
     ("pruning: quadratic models", _Lasso, "newton", "float64", _pruning),
-    ("pruning: outputs", _Lasso, "_outputs", "float64", lambda self, scale, c: 2.0 * self.active.size),
+    ("pruning: outputs", _Lasso, "_outputs", "float64",
+     lambda self, scale, c: 2.0 * len(self.program.X) * len(scale) * self.directions.shape[1]),
     ("pricing: climbing", pricing, "_alternate", "float32", _climbing),
+    ("pricing: ascents", ascent, "_gradients", "float32",
+     lambda X, dual, U, V: 4.0 * len(U) * len(X) * (X.shape[1] + 0.5 * dual.shape[1])),
     ("pricing: prices", violators, "price", "float64", lambda X, dual, U: 2.0 * len(U) * X.size),
     ("convex program: Newton systems", SemismoothSystem, "solve", "float64", _semismooth),
     ("convex program: interior point", NewtonSystem, "factor", "float64",

@@ -1,0 +1,58 @@
+"""The measurements hold on to names inside the package, and the plots to the shape of the tables: both must not break unnoticed."""
+
+import importlib
+import pkgutil
+
+import numpy as np
+import pytest
+
+import benchmarks
+from benchmarks import growth, limit
+from benchmarks.protocol import quiet_fit
+from skconvrelu import ConvexReLURegressor
+
+
+@pytest.mark.parametrize(
+    "name", [module.name for module in pkgutil.iter_modules(benchmarks.__path__) if module.name != "__main__"]
+)
+def test_every_module_can_be_imported(name):
+    assert importlib.import_module(f"benchmarks.{name}").__doc__
+
+
+def test_the_account_of_a_fit_counts_its_kernels():
+    X, y = growth.teacher(200, 3, 5)
+    account = limit.Account()
+    with account.watching():
+        watched = quiet_fit(ConvexReLURegressor(0.01, tol=1e-2, random_state=0), X, y)
+    plain = quiet_fit(ConvexReLURegressor(0.01, tol=1e-2, random_state=0), X, y)
+    np.testing.assert_array_equal(watched.predict(X), plain.predict(X))
+    for kernel in ("pricing: climbing", "pricing: prices", "descent: value and gradient", "pruning: outputs"):
+        assert account.calls[kernel] > 0
+        assert account.flops[kernel] > 0.0
+        assert account.seconds[kernel] > 0.0
+    # the products of an evaluation of descent: at least one unit, forward and back, on all rows
+    assert account.flops["descent: value and gradient"] >= account.calls["descent: value and gradient"] * 4 * 200 * 4
+
+
+def test_accounts_count_the_ascents_of_many_rows(monkeypatch):
+    for module in ("ascent", "violators"):
+        monkeypatch.setattr(f"skconvrelu.search.{module}.MANY_ROWS", 100)
+    X, y = growth.teacher(200, 3, 5)
+    account = limit.Account()
+    with account.watching():
+        quiet_fit(ConvexReLURegressor(0.01, tol=1e-2, random_state=0), X, y)
+    assert account.flops["pricing: ascents"] > 0.0
+
+
+def test_plots_show_every_row_of_their_tables(tmp_path):
+    pytest.importorskip("matplotlib")
+    from benchmarks import plots
+
+    plots.draw_all(tmp_path)
+    assert {path.stem for path in tmp_path.iterdir()} == set(plots.PLOTS)
+    import matplotlib.pyplot as plt
+
+    figure, ax = plt.subplots()
+    plots.given_arrangements(ax)
+    assert len(ax.get_yticklabels()) == len(plots.rows_of("given_arrangements")) - 1
+    plt.close(figure)
