@@ -9,7 +9,7 @@ from problems import make_program
 
 from skconvrelu import ConvexReLUClassifier, _products, cones
 from skconvrelu.cones import project
-from skconvrelu.search import pricing, shared, subsample, violators
+from skconvrelu.search import descent, pricing, shared, subsample, violators
 from skconvrelu.search.ascent import ascend
 from skconvrelu.search.branch_and_bound import exact_price
 from skconvrelu.search.descent import descend
@@ -142,17 +142,25 @@ def test_first_rounds_see_parts_that_grow(monkeypatch):
     seen = []
 
     def spy(program, units, n_jobs, *, work):
-        seen.append(len(program.X))
+        seen.append((len(program.X), program.beta))
         return descend(program, units, steps=50)
 
     monkeypatch.setattr(subsample, "descend_by_work", spy)
     monkeypatch.setattr(subsample, "SUBSAMPLE", 20)
-    program = make_program("squared_error", n=200, fraction=0.05)
+    program = make_program("squared_error", n=200, fraction=1e-4)
     start = Units(np.eye(program.X.shape[1])[:2], np.array([[1.0], [-1.0]]))
-    units = subsample.first_rounds(program, start, 1e-4, np.random.RandomState(0), None)
+    units = subsample.first_rounds(program, start, 1e-4, np.random.RandomState(0), None, fresh=True)
     assert len(units)
-    assert seen == sorted(seen)
-    assert set(seen) == {20, 80}
+    sizes, betas = (list(column) for column in zip(*seen, strict=True))
+    assert sizes == sorted(sizes)
+    assert set(sizes) == {20, 80}
+    # from a hundredth of the largest price down to beta on the first part, and beta on the others
+    assert betas[: sizes.count(20)] == sorted(betas[: sizes.count(20)], reverse=True)
+    assert 20.0 * program.beta < betas[0] < 2000.0 * program.beta  # a part has a largest price of its own
+    assert set(betas[sizes.count(20) - 1 :]) == {program.beta}
+    seen.clear()
+    subsample.first_rounds(program, units, 1e-4, np.random.RandomState(0), None, fresh=False)
+    assert {beta for _, beta in seen} == {program.beta}
 
 
 def test_classifier_on_many_rows_is_as_good_as_on_few(monkeypatch):
@@ -166,6 +174,29 @@ def test_classifier_on_many_rows_is_as_good_as_on_few(monkeypatch):
     many = ConvexReLUClassifier(**options).fit(X, y)
     assert many.certificate_.gap_searched <= 1e-3
     assert many.objective_ == pytest.approx(few.objective_, rel=2e-3)
+
+
+def test_descent_in_pieces_balances_the_units_and_counts_the_same_steps(monkeypatch):
+    program = make_program("squared_error", n=60)
+    rng = np.random.default_rng(0)
+    units = Units(rng.standard_normal((10, program.X.shape[1])), signed_axes(1)[np.arange(10) % 2])
+    taken = []
+
+    def counted(program, units, steps, *rest):
+        taken.append(steps)
+        return minimise(program, units, steps, *rest)
+
+    minimise = descent._minimise
+    monkeypatch.setattr(descent, "_minimise", counted)
+    found = descend(program, units, steps=50, piece=20)
+    assert taken == [20, 20, 10]
+    by_hand = units
+    for steps in tuple(taken):
+        by_hand = descend(program, by_hand, steps=steps)
+    assert_array_equal(found.coef, by_hand.coef)
+    taken.clear()
+    descend(program, found, steps=5000, piece=1000, least_gain=1e-3)
+    assert taken == [1000]  # it ended early and had nothing to gain from another piece
 
 
 def test_descent_ends_where_a_step_gains_too_little():

@@ -100,7 +100,8 @@ def refine(
     if start is not None and len(start):
         units = start + units
     if len(program.X) > LARGE:
-        units = first_rounds(program.smoothed(ROUNDED), units, tol, rng, n_jobs)
+        fresh = start is None or not len(start)
+        units = first_rounds(program.smoothed(ROUNDED), units, tol, rng, n_jobs, fresh=fresh)
     search = _Search(program, gates, polish, tol, rng, n_jobs, observe)
     if start is not None:
         search.keep(start)

@@ -13,13 +13,17 @@ from skconvrelu.program import ConvexProgram
 from skconvrelu.search.descent import descend
 from skconvrelu.search.entering import newcomers
 from skconvrelu.search.pruning import rescale
-from skconvrelu.search.units import Units
+from skconvrelu.search.units import Units, no_units
 from skconvrelu.search.violators import look
 
 #: rows from which the first rounds see a part, its first size, and how many times larger the next one is
 LARGE, SUBSAMPLE, _GROWTH = 30_000, 15_000, 4
 #: rounds on the first part, and on each of the others
 _FIRST, _NEXT = 4, 2
+#: penalty of the first round, as a share of the largest price at the zero network, from which those on the first part fall to beta
+_LARGEST = 1e-2
+#: L-BFGS steps after which the units are balanced anew
+_PIECE = 75
 #: L-BFGS steps of a round: at most, at least, and operations that decide in between, on all rows and on a part
 _STEPS, _LEAST, _WORK, _WORK_ON_PART = 300, 40, 1e13, 2e12
 #: gain of a step, as a share of the zero network's loss, that is not worth another pass over many rows
@@ -29,20 +33,32 @@ ENTER = 300
 
 
 def first_rounds(
-    program: ConvexProgram, units: Units, tol: float, rng: np.random.RandomState, n_jobs: int | None
+    program: ConvexProgram, units: Units, tol: float, rng: np.random.RandomState, n_jobs: int | None, *, fresh: bool
 ) -> Units:
-    """Rounds of descent, pruning and pricing on parts of the rows of a program with a smooth loss."""
-    size, rounds = SUBSAMPLE, _FIRST
+    """Rounds of descent, pruning and pricing on parts of the rows of a program with a smooth loss.
+
+    Where all units are ``fresh`` those on the first part follow falling penalties: a small one alone leaves descent with many small
+    units that are all still on their way.
+    """
+    size, count = SUBSAMPLE, _FIRST
     while 2 * size <= len(program.X):
         part = _part(program, size, rng)
-        for _ in range(rounds):
-            units = rescale(part, descend_by_work(part, units, n_jobs, work=_WORK_ON_PART))
-            found = look(part, units, part.dual_point(units.outputs(part.X)), rng, n_jobs, tol)
-            if not len(found.violators):
+        penalties = _falling(part, rng, n_jobs, tol) if fresh and size == SUBSAMPLE else [program.beta] * count
+        for beta in penalties:
+            stage = replace(part, beta=beta)
+            units = rescale(stage, descend_by_work(stage, units, n_jobs, work=_WORK_ON_PART))
+            found = look(stage, units, stage.dual_point(units.outputs(stage.X)), rng, n_jobs, tol)
+            if not len(found.violators) and beta == program.beta:
                 break
-            units = units + newcomers(part, found.violators[: max(ENTER, len(units))], units)
-        size, rounds = _GROWTH * size, _NEXT
+            units = units + newcomers(stage, found.violators[: max(ENTER, len(units))], units)
+        size, count = _GROWTH * size, _NEXT
     return units
+
+
+def _falling(program: ConvexProgram, rng: np.random.RandomState, n_jobs: int | None, tol: float) -> list[float]:
+    """Penalties from a share of the largest one down to beta."""
+    largest = look(program, no_units(program), program.zero_dual(), rng, n_jobs, tol).largest
+    return [float(beta) for beta in np.geomspace(max(_LARGEST * largest, program.beta), program.beta, _FIRST)]
 
 
 def _part(program: ConvexProgram, size: int, rng: np.random.RandomState) -> ConvexProgram:
@@ -63,4 +79,4 @@ def descend_by_work(program: ConvexProgram, units: Units, n_jobs: int | None, *,
     n, d = program.X.shape
     each = 8.0 * n * len(units) * (d + program.Y.shape[1])
     steps = int(np.clip(work / max(each, 1.0), _LEAST, _STEPS))
-    return descend(program, units, steps=steps, dtype=np.float32, n_jobs=n_jobs, least_gain=_LEAST_GAIN)
+    return descend(program, units, steps=steps, dtype=np.float32, n_jobs=n_jobs, least_gain=_LEAST_GAIN, piece=_PIECE)
