@@ -19,8 +19,9 @@ from skconvrelu.search.ascent import MANY_ROWS
 from skconvrelu.search.blocks import blocks_of, joined_gates, own_program
 from skconvrelu.search.bounds import searched_bound, violation_level
 from skconvrelu.search.closing import Evidence, Refined, as_looked, last_look
-from skconvrelu.search.descent import descend
+from skconvrelu.search.descent import ROUNDED, descend
 from skconvrelu.search.entering import first_units, newcomers
+from skconvrelu.search.follow import approach
 from skconvrelu.search.pruning import rescale
 from skconvrelu.search.subsample import ENTER, LARGE, descend_by_work, first_rounds
 from skconvrelu.search.units import Units, no_units, units_of
@@ -37,15 +38,13 @@ logger = logging.getLogger(__name__)
 
 #: rounds that refine=True may take
 MAX_ROUNDS = 60
-#: share of the typical loss over which descent and pruning round the kinks of a piecewise linear one
-ROUNDED = 0.05
 #: L-BFGS steps of a round
 _STEPS = 300
 #: violators found, as a share of the units, below which the next round has twice as many starts; and the most it may have
 _FEW, _MOST_EFFORT = 0.15, 16
 #: units that one round may add, beside as many as there are
 _ENTER = 100
-#: relative improvement of the objective, in units of tol, below which a round has stalled; and how many such rounds end the search
+#: relative improvement of the objective, in units of tol, below which the search has not moved; and for how many rounds, until it ends
 _STALLED, _PATIENCE = 0.03, 6
 #: relative gap of the first round's convex program
 _LOOSEST = 3e-2
@@ -96,12 +95,13 @@ def refine(
     observe : callable, default=None
         Shown the best units after each round; its True ends the search.
     """
-    units = first_units(program, gates)
-    if start is not None and len(start):
+    units, fresh = first_units(program, gates), start is None or not len(start)
+    if start is not None:
         units = start + units
     if len(program.X) > LARGE:
-        fresh = start is None or not len(start)
         units = first_rounds(program.smoothed(ROUNDED), units, tol, rng, n_jobs, fresh=fresh)
+    elif fresh:
+        units = approach(program, gates, rng, n_jobs) or units
     search = _Search(program, gates, polish, tol, rng, n_jobs, observe)
     if start is not None:
         search.keep(start)
@@ -152,7 +152,7 @@ class _Search:
 
     def run(self, units: Units, max_rounds: int) -> Refined:
         """Rounds until the searched gap is below tol, nothing moves any more, or ``max_rounds`` are done."""
-        stalled, least = 0, np.inf
+        stalled, value, least = 0, self.value, np.inf  # objective and gap when the search last moved
         for number in range(max_rounds):
             before = self.value
             try:
@@ -181,11 +181,11 @@ class _Search:
                 break
             self.gained = (before - self.value) / max(self.value, 1e-300)
             # near the optimum the objective improves by the square of the gap only
-            moved = before - self.value >= _STALLED * self.tol * self.value or gap < 0.9 * least
-            # a round whose program was solved coarsely may have missed what there was to gain
-            stalled = 0 if moved else stalled + (self.accuracy <= self.finest)
-            least = min(gap, least)
-            if not moved:
+            if value - self.value >= _STALLED * self.tol * self.value or gap < 0.9 * least:
+                stalled, value, least = 0, self.value, gap
+            else:
+                # a round whose program was solved coarsely may have missed what there was to gain
+                stalled += self.accuracy <= self.finest
                 self.accuracy = max(0.1 * self.accuracy, self.finest)
             if gap <= self.tol or stalled >= _PATIENCE:
                 result = self._close()

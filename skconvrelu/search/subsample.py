@@ -12,8 +12,9 @@ import numpy as np
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.descent import descend
 from skconvrelu.search.entering import newcomers
+from skconvrelu.search.follow import falling
 from skconvrelu.search.pruning import rescale
-from skconvrelu.search.units import Units, no_units
+from skconvrelu.search.units import Units
 from skconvrelu.search.violators import look
 
 #: rows from which the first rounds see a part, its first size, and how many times larger the next one is
@@ -21,7 +22,7 @@ LARGE, SUBSAMPLE, _GROWTH = 30_000, 15_000, 4
 #: rounds on the first part, and on each of the others
 _FIRST, _NEXT = 4, 2
 #: penalty of the first round, as a share of the largest price at the zero network, from which those on the first part fall to beta
-_LARGEST = 1e-2
+_SHARE = 1e-2
 #: L-BFGS steps after which the units are balanced anew
 _PIECE = 75
 #: L-BFGS steps of a round: at most, at least, and operations that decide in between, on all rows and on a part
@@ -43,8 +44,8 @@ def first_rounds(
     size, count = SUBSAMPLE, _FIRST
     while 2 * size <= len(program.X):
         part = _part(program, size, rng)
-        penalties = _falling(part, rng, n_jobs, tol) if fresh and size == SUBSAMPLE else [program.beta] * count
-        for beta in penalties:
+        penalties = falling(part, _SHARE) if fresh and size == SUBSAMPLE else []
+        for beta in penalties + [program.beta] * (count - len(penalties)):
             stage = replace(part, beta=beta)
             units = rescale(stage, descend_by_work(stage, units, n_jobs, work=_WORK_ON_PART))
             found = look(stage, units, stage.dual_point(units.outputs(stage.X)), rng, n_jobs, tol)
@@ -53,12 +54,6 @@ def first_rounds(
             units = units + newcomers(stage, found.violators[: max(ENTER, len(units))], units)
         size, count = _GROWTH * size, _NEXT
     return units
-
-
-def _falling(program: ConvexProgram, rng: np.random.RandomState, n_jobs: int | None, tol: float) -> list[float]:
-    """Penalties from a share of the largest one down to beta."""
-    largest = look(program, no_units(program), program.zero_dual(), rng, n_jobs, tol).largest
-    return [float(beta) for beta in np.geomspace(max(_LARGEST * largest, program.beta), program.beta, _FIRST)]
 
 
 def _part(program: ConvexProgram, size: int, rng: np.random.RandomState) -> ConvexProgram:
