@@ -88,6 +88,20 @@ def test_stops_at_max_iter_with_an_honest_gap():
     assert found.objective >= best.objective * (1 - 1e-9)
 
 
+def test_warm_solve_takes_what_it_has_where_the_interior_point_is_too_dear(monkeypatch):
+    program = make_program("squared_error", n=20, d=5, n_gates=40, fraction=0.03)
+    start = rough_start(program)
+    monkeypatch.setattr(warm, "_DEAR", 0.0)
+    short = warm.solve(program, tol=1e-9, max_iter=3, start=start)
+    assert short.n_iter == 3
+    assert not short.is_optimal(1e-9)
+    monkeypatch.undo()
+    best = warm.solve(program, tol=1e-9, max_iter=500, start=start)
+    assert best.is_optimal(1e-9)
+    # and the gap says how far it is
+    assert short.objective - best.objective <= short.gap * (1.0 + 1e-6)
+
+
 def test_warm_solve_falls_back_on_the_interior_point(monkeypatch):
     """Whatever becomes of the proximal method, the caller gets a solution within tol."""
     program = make_program("squared_error", n=20, d=5, n_gates=40, fraction=0.03)

@@ -16,6 +16,8 @@ from skconvrelu.solvers.proximal_newton import ProximalNewton
 
 #: variables of all blocks, in units of the number of outputs, and operations of an iteration, up to which the interior point costs no more
 _FEW, _CHEAP = 1.25, 3e8
+#: operations of an iteration of the interior point from which the proximal method's solution is taken as it is, with the gap it has
+_DEAR = 3e11
 #: relative gap down to which the proximal method is fast where the loss has kinks; the interior point finishes on the blocks that
 #: price within a few percent of beta
 _KINKED, _NEAR = 1e-4, 0.97
@@ -24,14 +26,14 @@ _KINKED, _NEAR = 1e-4, 0.97
 def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution | None = None) -> Solution:
     """Solve over all blocks, most of whose nonzero ones are expected to be in ``start``."""
     few = program.n_blocks * program.X.shape[1] <= _FEW * program.Y.size
-    cheap = iteration_flops(program.X.shape, program.block_directions.shape) <= _CHEAP
-    if start is None or not len(start.blocks) or (few and cheap):
+    flops = iteration_flops(program.X.shape, program.block_directions.shape)
+    if start is None or not len(start.blocks) or (few and flops <= _CHEAP):
         return working_set.solve_all(program, tol=tol, max_iter=max_iter, start=start)
     solution = None
     # where it breaks down the interior point, whose matrices are lifted and steps shorter, takes over
     with suppress(np.linalg.LinAlgError):
         solution = _proximal(program, tol, max_iter, start)
-    if solution is not None and solution.is_optimal(tol):
+    if solution is not None and (solution.is_optimal(tol) or flops > _DEAR):
         return solution
     return working_set.solve_all(program, tol=tol, max_iter=max_iter, start=solution or start)
 
