@@ -2,7 +2,8 @@
 
 Every model is a pipeline that standardises X on the training rows. Grids are searched by cross-validation inside the training rows
 (5 folds, 3 from 2500 rows on) with the score that the table shows: root mean squared error or accuracy. SVR and MLPRegressor see
-standardised targets too; ours does not need it. With more than 5000 rows SVR is tuned without C = 1000, whose fits would take most of an hour.
+standardised targets too; ours does not need it. With more than 5000 rows SVR is tuned without C = 1000, whose fits would take most of an
+hour.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ def test_screened_projections_end_on_the_same_side_of_the_level(monkeypatch):
     V = (patterns * rng.standard_normal(600)) @ X
     exact = project(X, patterns, V)
     level = float(np.median(exact.upper))
-    monkeypatch.setattr(cones, "_MANY_ROWS", 300)
+    monkeypatch.setattr(cones, "_SCREENED", 300)
     monkeypatch.setattr(cones, "_SCREENING_ROWS", 60)
     screened = project(X, patterns, V, level=level)
     assert (screened.upper >= exact.lower * (1.0 - 1e-9)).all()
@@ -135,7 +135,7 @@ def test_descent_takes_the_fewer_steps_the_more_work_each_is(monkeypatch):
     for work in (1e12, 6e6, 1.0):
         better = subsample.descend_by_work(program, units, None, work=work)
         assert better.objective(program) < units.objective(program)
-    assert taken[0] == subsample._STEPS > taken[1] > subsample._LEAST == taken[2]
+    assert taken[0] == descent.STEPS > taken[1] > subsample._LEAST == taken[2]
 
 
 def test_first_rounds_see_parts_that_grow(monkeypatch):

@@ -19,7 +19,7 @@ from skconvrelu.search.ascent import MANY_ROWS
 from skconvrelu.search.blocks import blocks_of, joined_gates, own_program
 from skconvrelu.search.bounds import searched_bound, violation_level
 from skconvrelu.search.closing import Evidence, Refined, as_looked, last_look
-from skconvrelu.search.descent import ROUNDED, descend
+from skconvrelu.search.descent import ROUNDED, STEPS, descend
 from skconvrelu.search.entering import first_units, newcomers
 from skconvrelu.search.follow import approach
 from skconvrelu.search.pruning import rescale
@@ -38,8 +38,6 @@ logger = logging.getLogger(__name__)
 
 #: rounds that refine=True may take
 MAX_ROUNDS = 60
-#: L-BFGS steps of a round
-_STEPS = 300
 #: violators found, as a share of the units, below which the next round has twice as many starts; and the most it may have
 _FEW, _MOST_EFFORT = 0.15, 16
 #: units that one round may add, beside as many as there are
@@ -199,10 +197,10 @@ class _Search:
         return self._close()
 
     def _descend(self, units: Units) -> Units:
-        self.work = 4.0 * _STEPS * len(units) * self.program.X.size
+        self.work = 4.0 * STEPS * len(units) * self.program.X.size
         if len(self.program.X) > LARGE:
             return descend_by_work(self.smooth, units, self.n_jobs)
-        return descend(self.smooth, units, steps=_STEPS, n_jobs=self.n_jobs)
+        return descend(self.smooth, units, steps=STEPS, n_jobs=self.n_jobs)
 
     def _price(self, units: Units, dual: Array) -> Units:
         """Violators at the dual point, largest first; and on the way to it from the best one so far, the centre.

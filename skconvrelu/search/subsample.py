@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from skconvrelu.program import ConvexProgram
-from skconvrelu.search.descent import descend
+from skconvrelu.search.descent import STEPS, descend
 from skconvrelu.search.entering import newcomers
 from skconvrelu.search.follow import falling
 from skconvrelu.search.pruning import rescale
@@ -25,8 +25,8 @@ _FIRST, _NEXT = 4, 2
 _SHARE = 1e-2
 #: L-BFGS steps after which the units are balanced anew
 _PIECE = 75
-#: L-BFGS steps of a round: at most, at least, and operations that decide in between, on all rows and on a part
-_STEPS, _LEAST, _WORK, _WORK_ON_PART = 300, 40, 1e13, 2e12
+#: least L-BFGS steps of a round, and operations up to which there are more, on all rows and on a part
+_LEAST, _WORK, _WORK_ON_PART = 40, 1e13, 2e12
 #: gain of a step, as a share of the zero network's loss, that is not worth another pass over many rows
 _LEAST_GAIN = 1e-7
 #: units that one round may add, beside as many as there are
@@ -73,5 +73,5 @@ def descend_by_work(program: ConvexProgram, units: Units, n_jobs: int | None, *,
     """L-BFGS in float32, the fewer steps the dearer one is."""
     n, d = program.X.shape
     each = 8.0 * n * len(units) * (d + program.Y.shape[1])
-    steps = int(np.clip(work / max(each, 1.0), _LEAST, _STEPS))
+    steps = int(np.clip(work / max(each, 1.0), _LEAST, STEPS))
     return descend(program, units, steps=steps, dtype=np.float32, n_jobs=n_jobs, least_gain=_LEAST_GAIN, piece=_PIECE)
