@@ -268,3 +268,23 @@ def test_what_is_returned_is_as_good_as_the_best_round(refine, seed):
     X, y = regression_data(80, 4, seed)
     model = ConvexReLURegressor(1e-3, refine=refine, tol=1e-4, random_state=seed).fit(X, y)
     assert model.objective_ <= model.objectives_.min() * (1.0 + 1e-12)
+
+
+def test_a_search_of_too_much_work_ends_with_what_it_has(monkeypatch):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((80, 5))
+    y = np.abs(X[:, 0]) + X[:, 1] + 0.3 * rng.standard_normal(80)
+    options = {"beta": 0.005, "tol": 1e-5, "random_state": 0}
+    whole = ConvexReLURegressor(**options).fit(X, y)
+    monkeypatch.setattr(refine_module, "_BUDGET", 0.0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        short = ConvexReLURegressor(**options).fit(X, y)
+    assert all(issubclass(w.category, ConvergenceWarning) for w in caught)
+    assert any("multiplications. Increase beta or tol" in str(w.message) for w in caught)
+    assert short.certificate_.n_rounds == 1 < whole.certificate_.n_rounds
+    assert (
+        whole.objective_ * (1.0 - 1e-9)
+        <= short.objective_
+        <= whole.objective_ * (1.0 + short.certificate_.gap_searched + 1e-9)
+    )

@@ -56,6 +56,8 @@ _LATE = 1e-3
 _ROUGH, _SLOW, _ROUGHLY_WEIGHED = 0.1, 2e-3, 20
 #: numbers in one array over rows and blocks beyond which the convex program is not solved
 _POLISHABLE = 15_000_000
+#: multiplications in convex programs after which a search ends: about twenty minutes, as much as a default should take
+_BUDGET = 4e13
 #: samples times squared features beyond which no vector is projected on a cone of all samples to bound a price
 _PROJECTABLE = 2e9
 
@@ -145,6 +147,7 @@ class _Search:
         self.effort = 1  # multiplies the starts of a round
         self.gained = np.inf  # by the last round, relative
         self.work = 0.0  # multiplications of descent or of the convex program in the last round, the dearer of the two
+        self.spent = 0.0  # ... in all convex programs
         self.entering = no_units(program)  # units that the last look met above beta
         self.result: Refined | None = None
 
@@ -185,6 +188,12 @@ class _Search:
                 # a round whose program was solved coarsely may have missed what there was to gain
                 stalled += self.accuracy <= self.finest
                 self.accuracy = max(0.1 * self.accuracy, self.finest)
+            if self.spent > _BUDGET and gap > self.tol:
+                self.notes.append(
+                    f"The search ended after {number + 1} rounds: the convex programs of so many samples and units took "
+                    f"{self.spent:.1g} multiplications. Increase beta or tol, or set refine to fewer rounds."
+                )
+                break
             if gap <= self.tol or stalled >= _PATIENCE:
                 result = self._close()
                 if result.converged or stalled >= _PATIENCE:
@@ -252,8 +261,9 @@ class _Search:
         program = own_program(self.program, units)
         start = Solution.unverified(program, np.arange(len(units)), units.coef)
         solution = self._solve(program, self.accuracy, start)
-        rows, variables = program.Y.size, solution.coef.size
-        self.work = max(self.work, float(solution.n_iter) * rows * min(rows, variables) ** 2)
+        few, many = sorted((program.Y.size, solution.coef.size))
+        polishing = float(solution.n_iter) * few**2 * many
+        self.work, self.spent = max(self.work, polishing), self.spent + polishing
         polished = Units(solution.coef, units.directions[solution.blocks])
         self.keep(polished)
         return polished, solution.dual
