@@ -2,6 +2,7 @@
 
 ``python -m benchmarks.scale`` fits each by one call with the parameters shown, in a process of its own, and prints seconds, peak memory,
 test score and what the certificate says, beside rivals on ijcnn1. mnist has its official test rows, ijcnn1 its official split.
+``--held-out 1e-3 3e-4 1e-4`` compares penalties of mnist on training rows.
 """
 
 from __future__ import annotations
@@ -69,7 +70,8 @@ def models(task: str) -> dict[str, Any]:
         return {"ours": ConvexReLURegressor(tol=1e-2, refine=4, n_jobs=2, random_state=0)}
     ours = ConvexReLUClassifier(tol=1e-2, refine=4, n_jobs=2, random_state=0)
     if task == "mnist":
-        return {"ours": ours.set_params(beta=1e-5, refine=3, shared_units=True)}
+        # the best of 1e-3, 3e-4 and 1e-4 on ten thousand held-out training rows
+        return {"ours": ours.set_params(beta=3e-4, refine=3, shared_units=True)}
     return {
         "ours": ours.set_params(beta=3e-5),
         "RBF SVM": SVC(C=10.0, cache_size=1000),
@@ -77,12 +79,30 @@ def models(task: str) -> dict[str, Any]:
     }
 
 
+def held_out_errors(betas: list[float]) -> None:
+    """How the penalty of mnist was chosen: one round on half of the training rows, errors on a sixth of them that it does not see."""
+    X, y, _, _ = official("mnist")
+    order = np.random.default_rng(0).permutation(len(X))
+    train, valid = order[:30_001], order[50_000:]
+    for beta in betas:
+        model = quiet_fit(models("mnist")["ours"].set_params(beta=beta, refine=1), X[train], y[train])
+        print(
+            f"mnist, beta {beta:g}: {1.0 - model.score(X[valid], y[valid]):.2%} of held-out training rows", flush=True
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tasks", nargs="+", default=["million", "ijcnn1", "mnist"])
     parser.add_argument("--one", nargs=2, help="task and model of one fit, for the table's own use")
     parser.add_argument("--limit", type=float, default=1800.0)
+    parser.add_argument(
+        "--held-out", nargs="+", type=float, help="penalties of mnist to compare on training rows instead"
+    )
     arguments = parser.parse_args()
+    if arguments.held_out:
+        held_out_errors(arguments.held_out)
+        return
     if arguments.one:
         task, name = arguments.one
         print(json.dumps(run(task, models(task)[name])))
