@@ -71,7 +71,7 @@ def free_race(ax: Any) -> None:
         heights = np.array([i for i, _ in places]) + (k - 0.5 * (len(who) - 1)) * 0.1
         seconds = np.array([s for _, s in places])
         got = np.isfinite(seconds)
-        colour = "C3" if name == "ours" else f"C{k + 3}"
+        colour = f"C{k + 3}"
         ax.plot(seconds[got], heights[got], "o", color=colour, ms=8 if name == "ours" else 5, label=name)
         ax.plot(np.full((~got).sum(), never), heights[~got], "x", color=colour, ms=5)
     ax.axvline(never / 2.0, color="0.3", lw=1, ls=":")
@@ -103,8 +103,7 @@ def accuracy(ax: Any) -> None:
     scores = np.array([[float(value) for value in fields[1:7]] for fields in sets])
     relative = scores / scores.min(axis=1, keepdims=True)
     for k, name in enumerate(who):
-        ax.plot(relative[:, k], range(len(sets)), "o", color="C3" if name == "ours" else f"C{k + 3}",
-                ms=9 if name == "ours" else 6, label=name)  # fmt: skip
+        ax.plot(relative[:, k], range(len(sets)), "o", color=f"C{k + 3}", ms=9 if name == "ours" else 6, label=name)
     ax.set(xscale="log", xlabel="root mean squared error on test rows / lowest of the set")
     ax.set_xticks([1, 1.2, 1.5, 2, 3, 5, 10, 20], ["1", "1.2", "1.5", "2", "3", "5", "10", "20"])
     ax.minorticks_off()
