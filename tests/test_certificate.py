@@ -110,7 +110,8 @@ def test_representations_say_what_is_proven():
     text = repr(model.fit(X, y).certificate_)
     assert "no search" in text
     assert "not proven" in text
-    model.set_params(refine=1).fit(X, y)
+    with pytest.warns(ConvergenceWarning):
+        model.set_params(refine=1, beta=1e-4).fit(X, y)
     assert "recall" in repr(model.certificate_)
     model.set_params(refine=True, beta=0.01).fit(X, y)
     model.certify(X, y, method="exact")

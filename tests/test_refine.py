@@ -288,3 +288,23 @@ def test_a_search_of_too_much_work_ends_with_what_it_has(monkeypatch):
         <= short.objective_
         <= whole.objective_ * (1.0 + short.certificate_.gap_searched + 1e-9)
     )
+
+
+@pytest.mark.parametrize(("size", "walks"), [(80 * 6, 1), (80 * 6 + 1, 0)])
+def test_small_penalties_are_approached_where_rounds_are_dear(size, walks, monkeypatch):
+    real, calls = refine_module.approach, []
+
+    def spy(*args):
+        calls.append(args)
+        return real(*args)
+
+    monkeypatch.setattr(refine_module, "approach", spy)
+    monkeypatch.setattr(refine_module, "_APPROACHED", size)
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((80, 5))  # and the hidden bias
+    y = np.abs(X[:, 0]) + X[:, 1] + 0.3 * rng.standard_normal(80)
+    model = ConvexReLURegressor(0.005, tol=1e-2, random_state=0).fit(X, y)
+    assert len(calls) == walks
+    assert model.certificate_.gap_searched <= 1e-2
+    model.set_params(warm_start=True).fit(X, y)  # units of an earlier fit are a start already
+    assert len(calls) == walks

@@ -51,6 +51,8 @@ _LOOSEST = 3e-2
 _FINEST, _ROOT = 1e-9, 0.1
 #: accuracy below which new units go straight into the convex program: descent has nothing to add
 _LATE = 1e-3
+#: numbers in X from which a small penalty is approached: below, a whole round costs less than the walk
+_APPROACHED = 8_000
 #: searched gap up to which rounds on many rows solve the convex program, too, or share of the objective that a round gained up to which
 #: they do; and Newton steps of their weighing until then
 _ROUGH, _SLOW, _ROUGHLY_WEIGHED = 0.1, 2e-3, 20
@@ -100,7 +102,7 @@ def refine(
         units = start + units
     if len(program.X) > LARGE:
         units = first_rounds(program.smoothed(ROUNDED), units, tol, rng, n_jobs, fresh=fresh)
-    elif fresh:
+    elif fresh and program.X.size >= _APPROACHED:
         units = approach(program, gates, rng, n_jobs) or units
     search = _Search(program, gates, polish, tol, rng, n_jobs, observe)
     if start is not None:
