@@ -15,7 +15,7 @@ from pathlib import Path
 
 #: module and arguments of each table, in the order of the documentation
 TABLES = {
-    "given_arrangements": [],
+    "given_arrangements": ["--limit", "30"],
     "free_arrangements": [],
     "free_race": [],
     "rivals_on_data": [],
@@ -27,6 +27,7 @@ TABLES = {
     "cv_speed": ["--repeats", "1"],
     "exactness": [],
     "beta_auto": ["--rows", "400"],
+    "defaults": [],
     "scale": [],
     "limit": [],
 }

@@ -36,7 +36,7 @@ def _legend(ax: Any) -> None:
 
 def given_arrangements(ax: Any) -> None:
     """Race 1: time of each rival over ours, hollow where it did not reach the optimum to 1e-6."""
-    lines = rows_of("given_arrangements")[1:]
+    lines = [line for line in rows_of("given_arrangements")[1:] if "|" in line]
     labels = []
     for place, line in enumerate(lines):
         first, *columns = line.split("|")

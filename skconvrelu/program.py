@@ -180,7 +180,7 @@ class ConvexProgram:
             if new[0] < value - rounding or (new[0] <= value + rounding and new[2] < size):
                 c, (value, gradient, size, total), lift = trial, new, 0.1 * lift
                 hessian = curvature(c)
-            elif lift > 1e3:  # only rounding is left to gain
+            elif lift > 1e3 or size <= 1e-14 * total:  # only rounding is left to gain
                 break
             else:
                 lift = max(10.0 * lift, 1e-8)

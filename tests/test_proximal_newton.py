@@ -71,7 +71,7 @@ def test_losses_with_kinks(kind, fit_intercept, monkeypatch):
     alone = evaluate(program, ProximalNewton(program, start).run(tol=1e-3, max_iter=1000), solver="test")
     assert alone.is_optimal(1e-3)
     assert reference.objective * (1 - 1e-9) <= alone.objective <= reference.objective * (1 + 1e-3)
-    monkeypatch.setattr(warm, "_FEW", 0.0)
+    monkeypatch.setattr(warm, "_CHEAP_KINKED", 0.0)
     together = warm.solve(program, tol=1e-8, max_iter=1000, start=start)
     assert together.is_optimal(1e-8)
     assert abs(together.objective - reference.objective) <= 2e-8 * reference.objective

@@ -10,8 +10,8 @@ from skconvrelu.program import ConvexProgram
 from skconvrelu.solution import Solution
 from skconvrelu.solvers import growing_newton, working_set
 
-#: beta, in units of its maximum, from which few blocks are nonzero
-_STRONG = 0.1
+#: beta, in units of its maximum, from which few blocks are nonzero; and with cones, where the gradients overstate that maximum
+_STRONG, _STRONG_IN_CONES = 0.1, 0.2
 
 
 def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution | None = None) -> Solution:
@@ -32,7 +32,8 @@ def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution 
 
 
 def _suits_newton(program: ConvexProgram) -> bool:
-    if program.constrained:
-        return working_set.FIRST * program.X.shape[1] <= len(program.X)
+    if program.constrained and working_set.FIRST * program.X.shape[1] <= len(program.X):
+        return True
     gradients = program.gradients(program.zero_dual(), np.arange(program.n_blocks))
-    return bool(program.beta >= _STRONG * np.linalg.norm(gradients, axis=1).max(initial=0.0))
+    share = _STRONG_IN_CONES if program.constrained else _STRONG
+    return bool(program.beta >= share * np.linalg.norm(gradients, axis=1).max(initial=0.0))

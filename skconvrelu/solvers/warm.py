@@ -16,6 +16,8 @@ from skconvrelu.solvers.proximal_newton import ProximalNewton
 
 #: variables of all blocks, in units of the number of outputs, and operations of an iteration, up to which the interior point costs no more
 _FEW, _CHEAP = 1.25, 3e8
+#: ... and operations where the loss has kinks, however many variables there are
+_CHEAP_KINKED = 1e9
 #: operations of an iteration of the interior point from which the proximal method's solution is taken as it is, with the gap it has
 _DEAR = 3e11
 #: relative gap down to which the proximal method is fast where the loss has kinks; the interior point finishes on the blocks that
@@ -27,7 +29,8 @@ def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution 
     """Solve over all blocks, most of whose nonzero ones are expected to be in ``start``."""
     few = program.n_blocks * program.X.shape[1] <= _FEW * program.Y.size
     flops = iteration_flops(program.X.shape, program.block_directions.shape)
-    if start is None or not len(start.blocks) or (few and flops <= _CHEAP):
+    cheap = flops <= (_CHEAP if program.loss.smooth else _CHEAP_KINKED) and (few or not program.loss.smooth)
+    if start is None or not len(start.blocks) or cheap:
         return working_set.solve_all(program, tol=tol, max_iter=max_iter, start=start)
     solution = None
     # where it breaks down the interior point, whose matrices are lifted and steps shorter, takes over

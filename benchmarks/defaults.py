@@ -1,0 +1,179 @@
+"""Which defaults? One at a time is changed, and what that does to rows held out of the training rows, or to the search, is measured.
+
+``python -m benchmarks.defaults`` prints two tables over the six regression and the twenty ``fd-`` sets, a line a change, geometric
+means over sets of what a change does relative to the defaults (below one is better than they are), with standard errors. "choice":
+the estimators that choose beta, trained on at most ``--rows`` of the official training rows and scored on at most 2000 others of
+them; no test row is read. "search": the plain estimators at beta="auto", tol 1e-3, objective and seconds of the whole fit. Defaults
+that are no parameter are constants of the modules named. One BLAS thread; all changes of a set run in one process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.model_selection import train_test_split
+from threadpoolctl import threadpool_limits
+
+from benchmarks.datasets import REGRESSION, classification_names, load, training_rows
+from benchmarks.protocol import estimator_for, quiet_fit, standardised
+from skconvrelu import ConvexReLUClassifierCV, ConvexReLURegressorCV
+
+#: of these rows at most are held out
+_HELD_OUT = 2000
+
+
+@dataclass(frozen=True)
+class Change:
+    """Parameters, and constants by module and name, that differ from the defaults."""
+
+    label: str
+    params: dict[str, Any] = field(default_factory=dict)
+    constants: dict[str, Any] = field(default_factory=dict)
+    classes_only: bool = False
+
+    @contextmanager
+    def made(self) -> Iterator[dict[str, Any]]:
+        """The parameters, while the constants are changed."""
+        with ExitStack() as stack:
+            for name, value in self.constants.items():
+                stack.enter_context(patch(f"skconvrelu.search.{name}", value))
+            yield self.params
+
+
+#: what was tried; the first line is the defaults
+CHOICE = (
+    Change("defaults"),
+    Change("defaults, another random_state", {"random_state": 1}),
+    *(Change(f"betas={k} (41)", {"betas": k}) for k in (11, 81)),
+    *(Change(f"eps={e:g} (1e-5)", {"eps": e}) for e in (1e-3, 1e-6)),
+    *(Change(f"cv={k} (5)", {"cv": k}) for k in (3, 10)),
+    *(Change(f'scoring="{s}" (Brier)', {"scoring": s}, classes_only=True) for s in ("neg_log_loss", "accuracy")),
+    Change("one_standard_error=True (False)", {"one_standard_error": True}),
+    *(Change(f"tol={t:g} (1e-2)", {"tol": t}) for t in (1e-1, 1e-3)),
+    *(Change(f"n_arrangements={k} (100)", {"n_arrangements": k}) for k in (30, 300)),
+    *(Change(f"follow._STEPS={k} (100)", constants={"follow._STEPS": k}) for k in (30, 300)),
+    Change("follow._LOOKS=1 (4)", constants={"follow._LOOKS": 1}),
+    *(Change(f"follow._STARTS={k} (50)", constants={"follow._STARTS": k}) for k in (10, 200)),
+)
+SEARCH = (
+    Change("defaults"),
+    Change("defaults, another random_state", {"random_state": 1}),
+    *(Change(f"n_arrangements={k} (100)", {"n_arrangements": k}) for k in (30, 300)),
+    *(Change(f'arrangements="{a}" ("gaussian")', {"arrangements": a}) for a in ("sparse", "data")),
+    *(Change(f"descent.STEPS={k} (300)", constants={"refine.STEPS": k}) for k in (100, 1000)),
+    *(
+        Change(
+            f"violators._STARTS_PER_DIMENSION={k} (20)",
+            constants={"violators._STARTS_PER_DIMENSION": k, "violators._STARTS": 40 * k},
+        )
+        for k in (5, 80)
+    ),
+    *(Change(f"refine._ENTER={k} (100)", constants={"refine._ENTER": k}) for k in (30, 300)),
+    *(Change(f"refine._LOOSEST={a:g} (3e-2)", constants={"refine._LOOSEST": a}) for a in (3e-1, 3e-3)),
+    *(Change(f"refine._APPROACHED={k:g} (8e3)", constants={"refine._APPROACHED": k}) for k in (0, 1e12)),
+)
+#: measures of a table: name, and whether changes are differences in points instead of ratios
+CHOICE_MEASURES = {"RMSE": False, "Brier": False, "accuracy": True, "seconds": False}
+SEARCH_MEASURES = {"objective": False, "seconds": False}
+
+
+def prepared(name: str, rows: int, seed: int) -> tuple[np.ndarray, ...]:
+    """X, y to train on and V, v held out, all of them official training rows."""
+    data = load(name)
+    official = training_rows(data)
+    X, y = data["X"][official].astype(float), data["y"][official]
+    part = min(rows, int(0.75 * len(X)))
+    X, V, y, v = train_test_split(X, y, train_size=part, random_state=seed, stratify=None if name in REGRESSION else y)
+    X, V = standardised(X, V[:_HELD_OUT])
+    if name in REGRESSION:
+        y, v = standardised(y.astype(float), v.astype(float))
+    return X, y, V, v[:_HELD_OUT]
+
+
+def choice(name: str, rows: int, seed: int) -> dict[str, dict[str, float]]:
+    """Measures of each change on one set."""
+    X, y, V, v = prepared(name, rows, seed)
+    found = {}
+    for change in CHOICE:
+        if change.classes_only and name in REGRESSION:
+            continue
+        kind = ConvexReLURegressorCV if name in REGRESSION else ConvexReLUClassifierCV
+        with change.made() as params:
+            model = kind(**{"random_state": 0, "solver": "scipy"} | params)
+            begin = time.perf_counter()
+            quiet_fit(model, X, y)
+            measures = {"seconds": time.perf_counter() - begin}
+        if name in REGRESSION:
+            measures["RMSE"] = float(np.sqrt(np.square(model.predict(V) - v).mean()))
+        else:
+            off = model.predict_proba(V) - (v[:, None] == model.classes_)
+            measures["Brier"] = float(np.square(off).sum(axis=1).mean())
+            measures["accuracy"] = 100.0 * model.score(V, v)
+        found[change.label] = measures
+    return found
+
+
+def search(name: str, rows: int, seed: int) -> dict[str, dict[str, float]]:
+    """Measures of each change on one set."""
+    X, y, _, _ = prepared(name, rows, seed)
+    found = {}
+    for change in SEARCH:
+        with change.made() as params:
+            model = estimator_for(name in REGRESSION)(**{"random_state": 0, "solver": "scipy", "tol": 1e-3} | params)
+            begin = time.perf_counter()
+            quiet_fit(model, X, y)
+            seconds = time.perf_counter() - begin
+        found[change.label] = {"objective": model.objective_, "seconds": seconds}
+    return found
+
+
+def measured(run: Callable[..., dict[str, dict[str, float]]], *task: Any) -> dict[str, dict[str, float]]:
+    """One set on one BLAS thread."""
+    with threadpool_limits(limits=1):
+        return run(*task)
+
+
+def table(changes: tuple[Change, ...], measures: dict[str, bool], found: list[dict[str, dict[str, float]]]) -> None:
+    """A line a change: means over sets, with standard errors."""
+    print(f"{'':40s}" + "".join(f" {name:>15s}" for name in measures))
+    for change in changes:
+        line = f"{change.label:40s}"
+        for name, differs in measures.items():
+            pairs = [(f[change.label][name], f["defaults"][name]) for f in found if name in f.get(change.label, {})]
+            values = np.array([a - b if differs else np.log(a / b) for a, b in pairs])
+            if not len(values):
+                line += f" {'':15s}"
+                continue
+            mean, error = values.mean(), values.std(ddof=1) / np.sqrt(len(values))
+            cell = f"{mean:+.2f} +- {error:.2f}" if differs else f"{np.exp(mean):.4f} +- {error:.4f}"
+            line += f" {cell if name != 'seconds' else f'{np.exp(mean):.2f}':>15s}"
+        print(line.rstrip(), flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tables", nargs="+", default=["choice", "search"], choices=["choice", "search"])
+    parser.add_argument("--sets", nargs="+", default=[*REGRESSION, *classification_names()])
+    parser.add_argument("--rows", type=int, default=150)
+    parser.add_argument("--repeats", type=int, default=1, help="draws of the rows of each set")
+    parser.add_argument("--n-jobs", type=int, default=1)
+    arguments = parser.parse_args()
+    for kind, run, changes, measures in (
+        ("choice", choice, CHOICE, CHOICE_MEASURES), ("search", search, SEARCH, SEARCH_MEASURES),
+    ):  # fmt: skip
+        if kind in arguments.tables:
+            tasks = [(name, arguments.rows, seed) for name in arguments.sets for seed in range(arguments.repeats)]
+            found = Parallel(n_jobs=arguments.n_jobs)(delayed(measured)(run, *task) for task in tasks)
+            table(changes, measures, list(found))
+
+
+if __name__ == "__main__":
+    main()
