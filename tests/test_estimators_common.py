@@ -9,17 +9,18 @@ import sklearn
 from sklearn.utils.estimator_checks import (
     check_dataframe_column_names_consistency,
     check_param_validation,
+    estimator_checks_generator,
     parametrize_with_checks,
 )
 
 from skconvrelu import ConvexReLUClassifier, ConvexReLUClassifierCV, ConvexReLURegressor, ConvexReLURegressorCV
 
 #: a looser tolerance than by default, since noise on tied data takes many rounds to certify; the defaults themselves are marked slow
-ESTIMATORS = [ConvexReLURegressor(tol=0.2), ConvexReLUClassifier(tol=0.2)]
+ESTIMATORS = [ConvexReLURegressor(tol=0.5), ConvexReLUClassifier(tol=0.5)]
 #: fewer penalties and folds than by default, the classifier over sampled arrangements: only the number of fits differs
 CHOOSING = [
-    ConvexReLURegressorCV(betas=5, eps=1e-2, cv=3, tol=0.1),
-    ConvexReLUClassifierCV(betas=5, eps=1e-2, cv=3, refine=False, n_arrangements=10, random_state=0),
+    ConvexReLURegressorCV(betas=3, eps=1e-1, cv=3, tol=0.5),
+    ConvexReLUClassifierCV(betas=3, eps=1e-1, cv=3, refine=False, n_arrangements=10, random_state=0),
 ]
 #: the plain sampled program of every other loss, which is what the losses differ in
 PLAIN = {"refine": False, "n_arrangements": 10}
@@ -32,7 +33,17 @@ LOSSES = [
 # hard_margin is not among them: the checks' data cannot be separated, which it has to say in an error
 
 
-@parametrize_with_checks(ESTIMATORS)
+def quick_first(estimators):
+    """All checks; those that fit once for every sparse format are slow: the plain estimators of :data:`LOSSES` run them always."""
+    for estimator in estimators:
+        for prepared, check in estimator_checks_generator(estimator):
+            name = getattr(check, "func", check).__name__
+            dear = name in ("check_estimator_sparse_matrix", "check_estimator_sparse_array")
+            label = f"{type(estimator).__name__}-{name}"
+            yield pytest.param(prepared, check, marks=[pytest.mark.slow] if dear else [], id=label)
+
+
+@pytest.mark.parametrize(("estimator", "check"), list(quick_first([*ESTIMATORS, *CHOOSING])))
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
@@ -43,8 +54,8 @@ def test_scikit_learn_checks_of_defaults(estimator, check):
     check(estimator)
 
 
-@parametrize_with_checks([*LOSSES, *CHOOSING])
-def test_scikit_learn_checks_of_variants(estimator, check):
+@parametrize_with_checks(LOSSES)
+def test_scikit_learn_checks_of_losses(estimator, check):
     check(estimator)
 
 
