@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.defaults`` prints two tables over the six regression and the twenty ``fd-`` sets, a line a change, geometric
 means over sets of what a change does relative to the defaults (below one is better than they are), with standard errors. "choice":
-the estimators that choose beta, trained on at most ``--rows`` of the official training rows and scored on at most 2000 others of
+the estimators that choose beta, trained on at most a hundred of the official training rows and scored on at most 2000 others of
 them; no test row is read. "search": the plain estimators at beta="auto", tol 1e-3, objective and seconds of the whole fit. Defaults
 that are no parameter are constants of the modules named. One BLAS thread; all changes of a set run in one process.
 """
@@ -10,6 +10,7 @@ that are no parameter are constants of the modules named. One BLAS thread; all c
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -53,15 +54,15 @@ CHOICE = (
     Change("defaults"),
     Change("defaults, another random_state", {"random_state": 1}),
     *(Change(f"betas={k} (41)", {"betas": k}) for k in (11, 81)),
-    *(Change(f"eps={e:g} (1e-5)", {"eps": e}) for e in (1e-3, 1e-6)),
-    *(Change(f"cv={k} (5)", {"cv": k}) for k in (3, 10)),
+    Change("eps=1e-3 (1e-5)", {"eps": 1e-3}),
+    Change("cv=3 (5)", {"cv": 3}),
     *(Change(f'scoring="{s}" (Brier)', {"scoring": s}, classes_only=True) for s in ("neg_log_loss", "accuracy")),
     Change("one_standard_error=True (False)", {"one_standard_error": True}),
-    *(Change(f"tol={t:g} (1e-2)", {"tol": t}) for t in (1e-1, 1e-3)),
-    *(Change(f"n_arrangements={k} (100)", {"n_arrangements": k}) for k in (30, 300)),
+    Change("tol=0.1 (1e-2)", {"tol": 1e-1}),
+    Change("n_arrangements=30 (100)", {"n_arrangements": 30}),
     *(Change(f"follow._STEPS={k} (100)", constants={"follow._STEPS": k}) for k in (30, 300)),
     Change("follow._LOOKS=1 (4)", constants={"follow._LOOKS": 1}),
-    *(Change(f"follow._STARTS={k} (50)", constants={"follow._STARTS": k}) for k in (10, 200)),
+    Change("follow._STARTS=10 (50)", constants={"follow._STARTS": 10}),
 )
 SEARCH = (
     Change("defaults"),
@@ -138,7 +139,9 @@ def search(name: str, rows: int, seed: int) -> dict[str, dict[str, float]]:
 def measured(run: Callable[..., dict[str, dict[str, float]]], *task: Any) -> dict[str, dict[str, float]]:
     """One set on one BLAS thread."""
     with threadpool_limits(limits=1):
-        return run(*task)
+        found = run(*task)
+    print(run.__name__, *task, file=sys.stderr, flush=True)
+    return found
 
 
 def table(changes: tuple[Change, ...], measures: dict[str, bool], found: list[dict[str, dict[str, float]]]) -> None:
@@ -162,15 +165,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tables", nargs="+", default=["choice", "search"], choices=["choice", "search"])
     parser.add_argument("--sets", nargs="+", default=[*REGRESSION, *classification_names()])
-    parser.add_argument("--rows", type=int, default=150)
+    parser.add_argument(
+        "--rows", type=int, nargs=2, default=[100, 150], help="at most so many to train on, in each table"
+    )
     parser.add_argument("--repeats", type=int, default=1, help="draws of the rows of each set")
     parser.add_argument("--n-jobs", type=int, default=1)
     arguments = parser.parse_args()
-    for kind, run, changes, measures in (
-        ("choice", choice, CHOICE, CHOICE_MEASURES), ("search", search, SEARCH, SEARCH_MEASURES),
-    ):  # fmt: skip
+    for kind, run, changes, measures, rows in (
+        ("choice", choice, CHOICE, CHOICE_MEASURES, arguments.rows[0]),
+        ("search", search, SEARCH, SEARCH_MEASURES, arguments.rows[1]),
+    ):
         if kind in arguments.tables:
-            tasks = [(name, arguments.rows, seed) for name in arguments.sets for seed in range(arguments.repeats)]
+            tasks = [(name, rows, seed) for name in arguments.sets for seed in range(arguments.repeats)]
             found = Parallel(n_jobs=arguments.n_jobs)(delayed(measured)(run, *task) for task in tasks)
             table(changes, measures, list(found))
 
