@@ -149,20 +149,19 @@ class _Batch:
         mu: Array = product.sum(axis=1) / len(self.A)
         H = self.products(self.rho / self.slack)
         H[:, np.arange(d), np.arange(d)] += 1.0 + 1e-14 * np.einsum("bii->b", H)[:, None]
-        inverse = np.asarray(np.linalg.inv(H), dtype=np.float64)
-        _, ds, drho = self._direction(inverse, -product)
+        _, ds, drho = self._direction(H, -product)
         a = self._length(ds, drho)
         predicted = np.einsum("bn,bn->b", self.slack + a * ds, self.rho + a * drho) / len(self.A)
         centring = np.clip(predicted / mu, 0.0, 1.0) ** 3 * mu
         target = centring[:, None] - product - ds * drho
-        du, ds, drho = self._direction(inverse, target)
+        du, ds, drho = self._direction(H, target)
         a = self._length(ds, drho)
         self.u, self.slack, self.rho = self.u + a * du, self.slack + a * ds, self.rho + a * drho
 
-    def _direction(self, inverse: Array, target: Array) -> tuple[Array, Array, Array]:
+    def _direction(self, H: Array, target: Array) -> tuple[Array, Array, Array]:
         infeasible = self.Au - self.slack
         rhs = self.dual - self.u + (self.signs * ((target - self.rho * infeasible) / self.slack)) @ self.A
-        du = np.einsum("bij,bj->bi", inverse, rhs)
+        du: Array = np.linalg.solve(H, rhs[:, :, None])[:, :, 0]
         ds = self.signs * (du @ self.A.T) + infeasible
         return du, ds, (target - self.rho * ds) / self.slack
 
