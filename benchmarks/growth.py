@@ -48,19 +48,25 @@ def measure(n: int, d: int, units: int, tol: float) -> dict[str, float]:
     }  # fmt: skip
 
 
-def row(n: int, d: int, units: int, tol: float) -> dict[str, float]:
-    """One fit in a process of its own, so that its peak memory is its own."""
+def row(n: int, d: int, units: int, tol: float, limit: float) -> dict[str, float] | None:
+    """One fit in a process of its own, so that its peak memory is its own; None where it took longer than ``limit`` seconds."""
     command = [sys.executable, "-m", "benchmarks.growth", "--one", str(n), str(d), str(units), "--tol", str(tol)]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    try:
+        return json.loads(subprocess.run(command, check=True, capture_output=True, text=True, timeout=limit).stdout)
+    except subprocess.TimeoutExpired:
+        return None
 
 
-def table(sizes: list[tuple[int, int, int]], varied: int, tol: float) -> None:
+def table(sizes: list[tuple[int, int, int]], varied: int, tol: float, limit: float) -> None:
     """Rows along one size, with exponents."""
     print(f"{'n':>9s} {'d':>5s} {'teacher':>7s} {'fit s':>9s} {'exp':>6s} {'predict s':>9s} {'exp':>6s} {'peak GiB':>8s} {'copies':>7s}"
           f" {'units':>6s} {'rounds':>6s} {'gap':>8s}")  # fmt: skip
     last: tuple[tuple[int, int, int], dict[str, float]] | None = None
     for size in sizes:
-        found = row(*size, tol)
+        found = row(*size, tol, limit)
+        if found is None:
+            print(f"{size[0]:9d} {size[1]:5d} {size[2]:7d} stopped after {limit:.0f} s", flush=True)
+            continue
         exponents = {"fit": np.nan, "predict": np.nan}
         if last is not None:
             step = np.log(size[varied] / last[0][varied])
@@ -80,15 +86,22 @@ def main() -> None:
     parser.add_argument("--tol", type=float, default=1e-2)
     parser.add_argument("--most-rows", type=int, default=1_000_000)
     parser.add_argument("--most-features", type=int, default=800)
+    parser.add_argument("--limit", type=float, default=600.0, help="seconds a fit may take")
+    parser.add_argument("--vary", nargs="+", default=["rows", "features", "units"])
     arguments = parser.parse_args()
     if arguments.one:
         print(json.dumps(measure(*arguments.one, arguments.tol)))
         return
     rows = [n for n in (1_000, 4_000, 16_000, 64_000, 250_000, 1_000_000) if n <= arguments.most_rows]
-    table([(n, 10, 10) for n in rows], 0, arguments.tol)
-    features = [d for d in (5, 20, 80, 200, 800) if d <= arguments.most_features]
-    table([(2_000, d, 10) for d in features], 1, arguments.tol)
-    table([(2_000, 10, units) for units in (3, 10, 30, 100)], 2, arguments.tol)
+    features = [d for d in (5, 10, 20, 80, 200, 800) if d <= arguments.most_features]
+    tables = {
+        "rows": [(n, 10, 10) for n in rows],
+        "features": [(2_000, d, 10) for d in features],
+        "units": [(2_000, 10, units) for units in (3, 10, 30, 100)],
+    }
+    for varied, (name, sizes) in enumerate(tables.items()):
+        if name in arguments.vary:
+            table(sizes, varied, arguments.tol, arguments.limit)
 
 
 if __name__ == "__main__":
