@@ -15,7 +15,7 @@ from pathlib import Path
 
 #: module and arguments of each table, in the order of the documentation
 TABLES = {
-    "given_arrangements": ["--limit", "30"],
+    "given_arrangements": [],
     "free_arrangements": [],
     "free_race": [],
     "rivals_on_data": [],

@@ -4,8 +4,8 @@
 Ours is timed to a certified relative gap of 1e-6. A rival is run at falling tolerances until the objective of its weights, computed
 here, is within 1e-6 of the optimum, and that run alone counts; where none is, its best error is shown with the time it took. Objectives
 are those of the ReLU network (or gated network) that the weights stand for; "cone" is the largest violation relative to
-``||x_i|| ||u||``. Every rival's solve has a process of its own on one BLAS thread; seconds are measured inside it, without imports.
-Times are medians of ``--repeat`` runs where the first took at most ``--short`` seconds, and of one where it took more.
+``||x_i|| ||u||``. Logistic loss has sizes of its own. Every rival's solve has a process of its own on one BLAS thread; seconds are
+measured inside it, without imports. Times are medians of ``--repeat`` runs where the first took at most ``--short`` seconds, and of one where it took more.
 """
 
 from __future__ import annotations
@@ -216,16 +216,21 @@ def main() -> None:
     )
     parser.add_argument("--betas", nargs="*", type=float, default=[0.3, 0.03, 0.003])
     parser.add_argument("--activations", nargs="*", default=["relu", "gated"])
-    parser.add_argument("--logistic", action="store_true")
+    parser.add_argument("--logistic-sizes", nargs="*", default=["300x10x100"])
     parser.add_argument("--rivals", nargs="*", default=list(RIVALS), choices=list(RIVALS))
-    parser.add_argument("--limit", type=float, default=60.0, help="seconds a rival may take")
+    parser.add_argument(
+        "--limits", nargs=3, type=float, default=[60.0, 5.0, 30.0],
+        help="a rival may take so many times as long as we do, but at least and at most so many seconds",
+    )  # fmt: skip
     parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--short", type=float, default=5.0, help="seconds up to which a run is repeated")
+    parser.add_argument("--short", type=float, default=2.0, help="seconds up to which a run is repeated")
     arguments = parser.parse_args()
-    problems = [] if arguments.logistic else [fixed()]
-    problems += grid(
-        arguments.sizes, arguments.betas, [a == "gated" for a in arguments.activations], arguments.logistic
-    )
+    gated = [a == "gated" for a in arguments.activations]
+    problems = [
+        fixed(),
+        *grid(arguments.sizes, arguments.betas, gated, False),
+        *grid(arguments.logistic_sizes, arguments.betas, gated, True),
+    ]
     header = f"{'problem':34s} {'ours s':>8s}"
     for name in arguments.rivals:
         header += f" |{name:>9s} {'ratio':>6s} {'error':>6s}" + (f" {'cone':>6s}" if name in LOOSE else "")
@@ -239,7 +244,8 @@ def main() -> None:
         for name in arguments.rivals:
             found = Result()
             if not (problem.logistic and name == "pyscnn"):
-                run = partial(rival, problem, name, optimum, arguments.limit)
+                times, least, most = arguments.limits
+                run = partial(rival, problem, name, optimum, min(most, max(least, times * own)))
                 found = run(RIVALS[name][2])
                 found.seconds = repeated(lambda run=run, tol=found.tol: run((tol,)).seconds, found.seconds, *again)
             line += " |" + found.cells(own, cone=name in LOOSE, gated=problem.gated)
