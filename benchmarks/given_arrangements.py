@@ -5,7 +5,8 @@ Ours is timed to a certified relative gap of 1e-6. A rival is run at falling tol
 here, is within 1e-6 of the optimum, and that run alone counts; where none is, its best error is shown with the time it took. Objectives
 are those of the ReLU network (or gated network) that the weights stand for; "cone" is the largest violation relative to
 ``||x_i|| ||u||``. Logistic loss has sizes of its own. Every rival's solve has a process of its own on one BLAS thread; seconds are
-measured inside it, without imports. Times are medians of ``--repeat`` runs where the first took at most ``--short`` seconds, and of one where it took more.
+measured inside it, without imports. Times are medians of ``--repeat`` runs where the first took at most ``--short`` seconds, and
+those of one run where it took more.
 """
 
 from __future__ import annotations
