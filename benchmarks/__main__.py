@@ -36,8 +36,8 @@ TABLES = {
 def run(name: str, folder: Path) -> int:
     """One benchmark; what it prints goes to a file, which is complete only if the process returns zero."""
     command = [sys.executable, "-m", f"benchmarks.{name}", *TABLES[name]]
-    if name == "accuracy":  # fits that are there already are not run again
-        command += ["--results", str(folder / "accuracy.jsonl")]
+    if name in ("accuracy", "defaults"):  # fits that are there already are not run again
+        command += ["--results", str(folder / f"{name}.jsonl")]
     begin = time.monotonic()
     with (folder / f"{name}.txt").open("w") as file:
         code = subprocess.run(command, stdout=file).returncode

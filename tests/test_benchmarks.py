@@ -1,5 +1,6 @@
 """The measurements hold on to names inside the package, and the plots to the shape of the tables: both must not break unnoticed."""
 
+import ast
 import importlib
 import pkgutil
 
@@ -7,9 +8,9 @@ import numpy as np
 import pytest
 
 import benchmarks
-from benchmarks import growth, limit
+from benchmarks import defaults, growth, limit
 from benchmarks.protocol import quiet_fit
-from skconvrelu import ConvexReLURegressor
+from skconvrelu import ConvexReLUClassifierCV, ConvexReLURegressor
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,25 @@ def test_accounts_count_the_ascents_of_many_rows(monkeypatch):
     with account.watching():
         quiet_fit(ConvexReLURegressor(0.01, tol=1e-2, random_state=0), X, y)
     assert account.flops["pricing: ascents"] > 0.0
+
+
+@pytest.mark.parametrize("change", [*defaults.CHOICE, *defaults.SEARCH], ids=lambda change: change.label)
+def test_changes_of_defaults_are_made_undone_and_labelled_by_the_present_default(change):
+    estimator = ConvexReLUClassifierCV() if change in defaults.CHOICE else ConvexReLURegressor()
+    present = {name: getattr(estimator, name) for name in change.params} | {
+        "cv": 5
+    }  # None is scikit-learn's five folds
+    present = {name: present[name] for name in change.params}
+    constants = {name: pkgutil.resolve_name(f"skconvrelu.search.{name}") for name in change.constants}
+    with change.made() as params:
+        for name, value in change.constants.items():
+            assert pkgutil.resolve_name(f"skconvrelu.search.{name}") == value != constants[name]
+        for name, value in params.items():
+            assert value != present[name]
+    assert constants == {name: pkgutil.resolve_name(f"skconvrelu.search.{name}") for name in change.constants}
+    if "(" in change.label and "Brier" not in change.label:
+        shown = ast.literal_eval(change.label.split("(")[1].rstrip(")"))
+        assert shown == next(iter((present | constants).values()))
 
 
 def test_plots_show_every_row_of_their_tables(tmp_path):
