@@ -15,6 +15,7 @@ from sklearn.utils import check_array
 from skconvrelu._checks import check_number, check_weights
 from skconvrelu._dependence import independent_scales
 from skconvrelu._interchange import fitted_mlp, layers_of
+from skconvrelu._products import CACHED, row_parts
 from skconvrelu.losses import coded_targets
 
 Array = NDArray[np.float64]
@@ -171,7 +172,12 @@ class TwoLayerReLU:
 
     def outputs(self, X: Any) -> Array:
         """Raw outputs (n_samples, K); X dense or sparse of shape (n_samples, n_features)."""
-        return self._activations(X) @ self.output_weights + self.output_biases
+        X = self._features(X)
+        X = X.tocsr() if sparse.issparse(X) else X
+        F = np.empty((X.shape[0], self.output_weights.shape[1]))
+        for rows in row_parts(X.shape[0], self.n_hidden, CACHED):
+            F[rows] = self._activations(X[rows]) @ self.output_weights
+        return F + self.output_biases
 
     def predict(self, X: Any) -> Array:
         """Outputs as an estimator gives them: (n_samples,) for one output, else (n_samples, K)."""
@@ -364,7 +370,7 @@ class TwoLayerReLU:
 
     def _activations(self, X: Any) -> Array:
         hidden = np.asarray(self._features(X) @ self.hidden_weights) + self.hidden_biases
-        return hidden * (hidden >= 0.0 if self.gates is None else self.patterns(X))
+        return np.maximum(hidden, 0.0, out=hidden) if self.gates is None else hidden * self.patterns(X)
 
     def _kept(self) -> TwoLayerReLU:
         """Without units that contribute nothing anywhere."""
