@@ -11,15 +11,23 @@ Array = NDArray[np.float64]
 
 #: floats that one temporary may hold (64 MiB): larger products are cut into chunks of rows or blocks
 CHUNK = 8_000_000
-#: ... so few that they stay in a core's cache from one pass to the next
-CACHED = 65_536
-#: ... and what is kept to be used again and again
+#: ... and so many that they stay in a core's cache; rows at least, since products of fewer are slow
+_CACHED, _LEAST_ROWS = 65_536, 64
+#: what is kept to be used again and again
 _KEPT = 4 * CHUNK
 
 
-def row_parts(n_rows: int, width: int, chunk: int = CHUNK) -> Iterator[slice]:
+def row_parts(n_rows: int, width: int) -> Iterator[slice]:
     """Consecutive rows, so many that ``width`` numbers for each of them make one chunk."""
-    step = max(1, chunk // max(width, 1))
+    return _parts(n_rows, max(1, CHUNK // max(width, 1)))
+
+
+def cached_parts(n_rows: int, width: int) -> Iterator[slice]:
+    """Consecutive rows, so many that ``width`` numbers for each of them stay in a core's cache from one pass over them to the next."""
+    return _parts(n_rows, max(_LEAST_ROWS, _CACHED // max(width, 1)))
+
+
+def _parts(n_rows: int, step: int) -> Iterator[slice]:
     return (slice(first, min(first + step, n_rows)) for first in range(0, n_rows, step))
 
 

@@ -15,7 +15,7 @@ from sklearn.utils import check_array
 from skconvrelu._checks import check_number, check_weights
 from skconvrelu._dependence import independent_scales
 from skconvrelu._interchange import fitted_mlp, layers_of
-from skconvrelu._products import CACHED, row_parts
+from skconvrelu._products import cached_parts
 from skconvrelu.losses import coded_targets
 
 Array = NDArray[np.float64]
@@ -175,7 +175,7 @@ class TwoLayerReLU:
         X = self._features(X)
         X = X.tocsr() if sparse.issparse(X) else X
         F = np.empty((X.shape[0], self.output_weights.shape[1]))
-        for rows in row_parts(X.shape[0], self.n_hidden, CACHED):
+        for rows in cached_parts(X.shape[0], self.n_hidden):
             F[rows] = self._activations(X[rows]) @ self.output_weights
         return F + self.output_biases
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu._products import CACHED, row_parts
+from skconvrelu._products import cached_parts, row_parts
 from skconvrelu.cones import project
 from skconvrelu.losses import Loss, PiecewiseLinear
 
@@ -127,7 +127,7 @@ class ConvexProgram:
     def outputs(self, blocks: Index, coef: Array) -> Array:
         """Network outputs (n, K) before the intercept: a ReLU where blocks are constrained, the gates otherwise."""
         F = np.empty((len(self.X), self.block_directions.shape[1]))
-        for rows in row_parts(len(self.X), len(blocks), CACHED):
+        for rows in cached_parts(len(self.X), len(blocks)):
             hidden = coef @ self.X[rows].T
             if self.constrained:
                 np.maximum(hidden, 0.0, out=hidden)
@@ -257,7 +257,7 @@ class ConvexProgram:
     def gradients(self, dual: Array, blocks: Index) -> Array:
         """``X' D_j Lambda v_j`` of the blocks, (len(blocks), d)."""
         found = np.zeros((len(blocks), self.X.shape[1]))
-        for rows in row_parts(len(self.X), len(blocks), CACHED):
+        for rows in row_parts(len(self.X), len(blocks)):
             on = self.patterns[self.block_patterns[blocks], rows]
             found += (on * (self.block_directions[blocks] @ dual[rows].T)) @ self.X[rows]
         return found
@@ -326,7 +326,7 @@ class ConvexProgram:
         if not self.constrained or not len(blocks):
             return 0.0
         worst = 0.0
-        for rows in row_parts(len(self.X), len(blocks), CACHED):
+        for rows in row_parts(len(self.X), len(blocks)):
             signs = np.where(self.patterns[self.block_patterns[blocks], rows], 1.0, -1.0)
             worst = max(worst, -float((signs * (coef @ self.X[rows].T)).min()))
         return worst

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu._products import CACHED, row_parts
+from skconvrelu._products import cached_parts, row_parts
 from skconvrelu.program import ConvexProgram
 from skconvrelu.solution import Solution
 
@@ -48,7 +48,7 @@ class Units:
     def outputs(self, X: Array) -> Array:
         """Network outputs (n, K) before the intercept."""
         F = np.empty((len(X), self.directions.shape[1]))
-        for rows in row_parts(len(X), len(self), CACHED):
+        for rows in cached_parts(len(X), len(self)):
             F[rows] = np.maximum(X[rows] @ self.coef.T, 0.0) @ self.directions
         return F
 
