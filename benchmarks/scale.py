@@ -25,6 +25,7 @@ from benchmarks.growth import teacher
 from benchmarks.protocol import quiet_fit, standardised
 from skconvrelu import ConvexReLUClassifier, ConvexReLURegressor
 
+LABELS = {"million": "1,000,000 x 20"}
 Split = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -79,6 +80,12 @@ def models(task: str) -> dict[str, Any]:
     }
 
 
+def cells(found: dict[str, Any]) -> str:
+    """Columns of the table."""
+    text = f" {found['seconds']:9.1f} {found['peak']:6.2f} {found['score']:7.4f}"
+    return text + (f" {found['units']:7d} {found['rounds']:6d} {found['gap']:8.1e}" if "gap" in found else "")
+
+
 def held_out_errors(betas: list[float]) -> None:
     """How the penalty of mnist was chosen: one round on half of the training rows, errors on a sixth of them that it does not see."""
     X, y, _, _ = official("mnist")
@@ -107,6 +114,7 @@ def main() -> None:
         task, name = arguments.one
         print(json.dumps(run(task, models(task)[name])))
         return
+    print(f"{'':26s} {'fit s':>9s} {'peak':>6s} {'score':>7s} {'units':>7s} {'rounds':>6s} {'gap':>8s}")
     for task in arguments.tasks:
         for name in models(task):
             command = [sys.executable, "-m", "benchmarks.scale", "--one", task, name]
@@ -115,9 +123,9 @@ def main() -> None:
                     command, check=True, capture_output=True, text=True, timeout=arguments.limit
                 ).stdout
             except subprocess.TimeoutExpired:
-                print(f"{task:8s} {name:9s} stopped after {arguments.limit:.0f} s", flush=True)
+                print(f"{LABELS.get(task, task):16s} {name:9s} stopped after {arguments.limit:.0f} s", flush=True)
                 continue
-            print(f"{task:8s} {name:9s} {output.strip()}", flush=True)
+            print(f"{LABELS.get(task, task):16s} {name:9s}{cells(json.loads(output))}", flush=True)
 
 
 if __name__ == "__main__":
