@@ -34,13 +34,17 @@ LOSSES = [
 
 
 def quick_first(estimators):
-    """All checks; those that fit once for every sparse format are slow: the plain estimators of :data:`LOSSES` run them always."""
+    """All checks; those that fit once for every sparse format are slow: the plain estimators of :data:`LOSSES` run them always.
+
+    The slow checks of the untouched defaults have those of the searching estimators among them.
+    """
     for estimator in estimators:
         for prepared, check in estimator_checks_generator(estimator):
             name = getattr(check, "func", check).__name__
             dear = name in ("check_estimator_sparse_matrix", "check_estimator_sparse_array")
-            label = f"{type(estimator).__name__}-{name}"
-            yield pytest.param(prepared, check, marks=[pytest.mark.slow] if dear else [], id=label)
+            if not (dear and estimator in ESTIMATORS):
+                label = f"{type(estimator).__name__}-{name}"
+                yield pytest.param(prepared, check, marks=[pytest.mark.slow] if dear else [], id=label)
 
 
 @pytest.mark.parametrize(("estimator", "check"), list(quick_first([*ESTIMATORS, *CHOOSING])))

@@ -78,7 +78,7 @@ def test_some_unit_aligns_before_the_outputs_grow(make, seed):
     X, y = make(seed)
     start = balanced_network(X.shape[1], 20, 1e-4, random_state=seed)
     flow = gradient_flow(X, y, start, duration=20.0, n_times=400)
-    early = [k for k in range(len(flow.times)) if np.abs(flow.network(k).predict(X)).max() < 0.05]
+    early = [k for k in range(0, len(flow.times), 5) if np.abs(flow.network(k).predict(X)).max() < 0.05]
     cosines = np.array([alignment(flow.network(k), X, y, kink_tol=1e-4) for k in early])
     assert cosines.max() > 0.9999
     assert cosines[0].max() < cosines.max()
