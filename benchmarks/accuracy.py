@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import time
 import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
 from scipy.stats import rankdata
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, root_mean_squared_error
@@ -27,6 +26,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.contenders import CLASSIFIERS, REGRESSORS, SMOOTH, classifier, regressor
 from benchmarks.datasets import REGRESSION, SHARED, classification_names, load
+from benchmarks.protocol import keeping, kept
 
 #: test errors of MC dropout on the same splits (Gal & Ghahramani 2016)
 MC_DROPOUT = {
@@ -69,18 +69,14 @@ def one_fit(name: str, split: int, model: str, train: np.ndarray, test: np.ndarr
 
 def run(names: list[str], models: list[str] | None, limit: int, n_jobs: int, path: Path) -> list[dict[str, Any]]:
     """All results, those on file first; new ones are written as they come."""
-    known = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    known = kept(path)
     done = {(r["set"], r["split"], r["model"]) for r in known}
     tasks = []
     for name in names:
         wanted = [m for m in (REGRESSORS if name in REGRESSION else CLASSIFIERS) if models is None or m in models]
         for split, (train, test) in enumerate(splits(name, load(name), limit)):
             tasks += [(name, split, m, train, test) for m in wanted if (name, split, m) not in done]
-    for result in Parallel(n_jobs=n_jobs, return_as="generator_unordered")(delayed(one_fit)(*task) for task in tasks):
-        known.append(result)
-        with path.open("a") as file:
-            file.write(json.dumps(result) + "\n")
-    return known
+    return known + list(keeping(path, [delayed(one_fit)(*task) for task in tasks], n_jobs))
 
 
 def table(results: list[dict[str, Any]], names: list[str], models: tuple[str, ...]) -> dict[str, dict[str, float]]:

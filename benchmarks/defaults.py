@@ -11,7 +11,6 @@ the file named by ``--results``, a JSON line a set, is not run again.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,12 +20,12 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
 from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_limits
 
 from benchmarks.datasets import REGRESSION, classification_names, load, training_rows
-from benchmarks.protocol import estimator_for, quiet_fit, standardised
+from benchmarks.protocol import estimator_for, keeping, kept, quiet_fit, standardised
 from skconvrelu import ConvexReLUClassifierCV, ConvexReLURegressorCV
 
 #: of each change, by its label, what it came to, by name
@@ -157,13 +156,9 @@ def measured(run: Callable[..., Measures], *task: Any) -> dict[str, Any]:
 
 def all_measured(run: Callable[..., Measures], tasks: list[tuple[Any, ...]], path: Path, n_jobs: int) -> list[Measures]:
     """Results of all tasks, those on file first; new ones are written as they come."""
-    known = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    done = {tuple(result["task"]): result["found"] for result in known}
-    missing = [task for task in tasks if (run.__name__, *task) not in done]
-    for result in Parallel(n_jobs=n_jobs, return_as="generator_unordered")(delayed(measured)(run, *t) for t in missing):
-        with path.open("a") as file:
-            file.write(json.dumps(result) + "\n")
-        done[tuple(result["task"])] = result["found"]
+    done = {tuple(result["task"]): result["found"] for result in kept(path)}
+    missing = [delayed(measured)(run, *task) for task in tasks if (run.__name__, *task) not in done]
+    done |= {tuple(result["task"]): result["found"] for result in keeping(path, missing, n_jobs)}
     return [done[run.__name__, *task] for task in tasks]
 
 

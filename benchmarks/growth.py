@@ -87,7 +87,8 @@ def main() -> None:
     parser.add_argument("--most-rows", type=int, default=1_000_000)
     parser.add_argument("--most-features", type=int, default=800)
     parser.add_argument("--limit", type=float, default=600.0, help="seconds a fit may take")
-    parser.add_argument("--vary", nargs="+", default=["rows", "features", "units"])
+    varied = ["rows", "features", "units"]
+    parser.add_argument("--vary", nargs="+", default=varied, choices=varied, help="the tables to make")
     arguments = parser.parse_args()
     if arguments.one:
         print(json.dumps(measure(*arguments.one, arguments.tol)))
@@ -99,9 +100,9 @@ def main() -> None:
         "features": [(2_000, d, 10) for d in features],
         "units": [(2_000, 10, units) for units in (3, 10, 30, 100)],
     }
-    for varied, (name, sizes) in enumerate(tables.items()):
+    for index, (name, sizes) in enumerate(tables.items()):
         if name in arguments.vary:
-            table(sizes, varied, arguments.tol, arguments.limit)
+            table(sizes, index, arguments.tol, arguments.limit)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,17 @@
-"""What several benchmarks do alike: data prepared for a fit, and a penalty chosen by cross-validation inside the training rows."""
+"""What several benchmarks do alike: data prepared for a fit, a penalty chosen by cross-validation inside the training rows, and
+results kept on file as they come.
+"""
 
 from __future__ import annotations
 
+import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from joblib import Parallel
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss, mean_squared_error
 from sklearn.model_selection import KFold, StratifiedKFold
@@ -55,3 +60,16 @@ def standardised(train: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
     mean, spread = train.mean(axis=0), train.std(axis=0)
     spread = np.where(spread > 0.0, spread, 1.0)
     return [(part - mean) / spread for part in (train, *others)]
+
+
+def kept(path: Path) -> list[dict[str, Any]]:
+    """Results of earlier runs, a JSON line each."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def keeping(path: Path, calls: list[Any], n_jobs: int) -> Iterator[dict[str, Any]]:
+    """Results of joblib's delayed calls as they come, each added to the file at once."""
+    for result in Parallel(n_jobs=n_jobs, return_as="generator_unordered")(calls):
+        with path.open("a") as file:
+            file.write(json.dumps(result) + "\n")
+        yield result

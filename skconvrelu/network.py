@@ -176,8 +176,8 @@ class TwoLayerReLU:
         X = X.tocsr() if sparse.issparse(X) else X
         F = np.empty((X.shape[0], self.output_weights.shape[1]))
         for rows in cached_parts(X.shape[0], self.n_hidden):
-            F[rows] = self._activations(X[rows]) @ self.output_weights
-        return F + self.output_biases
+            F[rows] = self._activations(X[rows]) @ self.output_weights + self.output_biases
+        return F
 
     def predict(self, X: Any) -> Array:
         """Outputs as an estimator gives them: (n_samples,) for one output, else (n_samples, K)."""

@@ -48,10 +48,8 @@ def test_accounts_count_the_ascents_of_many_rows(monkeypatch):
 @pytest.mark.parametrize("change", [*defaults.CHOICE, *defaults.SEARCH], ids=lambda change: change.label)
 def test_changes_of_defaults_are_made_undone_and_labelled_by_the_present_default(change):
     estimator = ConvexReLUClassifierCV() if change in defaults.CHOICE else ConvexReLURegressor()
-    present = {name: getattr(estimator, name) for name in change.params} | {
-        "cv": 5
-    }  # None is scikit-learn's five folds
-    present = {name: present[name] for name in change.params}
+    estimator.set_params(**({"cv": 5} if "cv" in change.params else {}))  # what scikit-learn makes of None
+    present = {name: getattr(estimator, name) for name in change.params}
     constants = {name: pkgutil.resolve_name(f"skconvrelu.search.{name}") for name in change.constants}
     with change.made() as params:
         for name, value in change.constants.items():

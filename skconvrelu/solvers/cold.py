@@ -17,8 +17,8 @@ _STRONG, _STRONG_IN_CONES = 0.1, 0.2
 def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution | None = None) -> Solution:
     """Solve to a relative duality gap of ``tol``; never raises for slow convergence, the solution carries its honest gap.
 
-    Without cones the interior point's systems are small, and it is the faster one unless few blocks are nonzero; where few blocks already
-    have more variables than there are samples, too. Where the loss has kinks it is the more accurate one.
+    Unless few blocks are nonzero the interior point is the faster one without cones, since its systems are small, and where few blocks
+    already have more variables than there are samples. Where the loss has kinks it is the more accurate one.
     """
     if program.loss.smooth and program.n_blocks > working_set.FIRST and _suits_newton(program):
         # where it breaks down the interior point, whose matrices are lifted and steps shorter, takes over
