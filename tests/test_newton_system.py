@@ -6,7 +6,8 @@ import pytest
 from skconvrelu import _products
 from skconvrelu.losses import MultinomialLogLoss
 from skconvrelu.solvers import newton_system
-from skconvrelu.solvers.newton_system import BlockFits, NewtonSystem
+from skconvrelu.solvers.newton_system import BlockFits, FreeBlocks, NewtonSystem
+from skconvrelu.solvers.semismooth_system import SemismoothSystem
 
 
 def dense_system(fits, H, root, basis):
@@ -46,6 +47,44 @@ def test_solution_matches_a_dense_solve(gram, chunk, K, monkeypatch):
     x, c = system.solve(rhs, rhs_intercept)
     expected = np.linalg.solve(dense_system(fits, H, root, basis), np.r_[rhs.ravel(), rhs_intercept])
     np.testing.assert_allclose(np.r_[x.ravel(), c], expected, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("chunk", [None, 60])
+@pytest.mark.parametrize("K", [1, 3])
+def test_blocks_without_cones_match_a_dense_solve(chunk, K, monkeypatch):
+    if chunk is not None:
+        monkeypatch.setattr(newton_system, "CHUNK", chunk)
+    rng = np.random.default_rng(3)
+    n, d, B = 9, 4, 7
+    fits = BlockFits(rng.standard_normal((n, d)), (rng.random((B, n)) < 0.5).astype(float), rng.standard_normal((B, K)))
+    free = FreeBlocks(np.arange(B), rng.uniform(0.1, 2.0, B), rng.standard_normal((B, d)))
+    H = np.linalg.inv(free.h[:, None, None] * np.eye(d) + free.R[:, :, None] * free.R[:, None, :])
+    root, basis = rng.standard_normal((n, K, K)), rng.standard_normal((K, 1))
+    system = NewtonSystem(fits, basis, constant_curvature=False, unbounded_curvature=True, constrained=False)
+    system.factor(H, root, free)
+    rhs, rhs_intercept = rng.standard_normal((B, d)), rng.standard_normal(1)
+    x, c = system.solve(rhs, rhs_intercept)
+    expected = np.linalg.solve(dense_system(fits, H, root, basis), np.r_[rhs.ravel(), rhs_intercept])
+    np.testing.assert_allclose(np.r_[x.ravel(), c], expected, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("n", [6, 40])
+@pytest.mark.parametrize("K", [1, 2])
+def test_semismooth_systems_without_cones_match_dense_ones(n, K):
+    """``(I + S' Q S) x = r`` where blocks outnumber the samples (n = 6) and where samples do (n = 40)."""
+    rng = np.random.default_rng(4)
+    d, B = 3, 5
+    fits = BlockFits(rng.standard_normal((n, d)), (rng.random((B, n)) < 0.5).astype(float), rng.standard_normal((B, K)))
+    active, root, border = np.array([0, 2, 3]), rng.standard_normal((n, K, K)), rng.standard_normal((K, 1))
+    free = FreeBlocks(active, rng.uniform(0.1, 2.0, 3), rng.standard_normal((3, d)))
+    each = free.h[:, None, None] * np.eye(d) + free.R[:, :, None] * free.R[:, None, :]
+    L = np.linalg.cholesky(each).transpose(0, 2, 1).reshape(-1, d)
+    system = SemismoothSystem(fits, L, np.repeat(active, d), border, root, free)
+    Z = np.stack([np.einsum("n,ni,k->nki", fits.masks[j], fits.X, fits.directions[j]) for j in active])
+    Q = np.einsum("bnki,bij,bmlj->nkml", Z, each, Z) + np.einsum("kq,lq->kl", border, border)[None, :, None, :]
+    matrix = np.einsum("nka,nkml,mlb->namb", root, Q, root).reshape(n * K, n * K) + np.eye(n * K)
+    r = rng.standard_normal((n, K))
+    np.testing.assert_allclose(system.solve(r).ravel(), np.linalg.solve(matrix, r.ravel()), rtol=1e-8, atol=1e-9)
 
 
 @pytest.mark.parametrize("chunk", [10**6, 30])

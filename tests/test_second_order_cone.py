@@ -60,6 +60,9 @@ def test_reduced_hessian_is_the_schur_complement():
     np.testing.assert_allclose(row, full[:, 0, 1:], rtol=1e-10)
     schur = full[:, 1:, 1:] - full[:, 1:, :1] * full[:, :1, 1:] / full[:, :1, :1]
     np.testing.assert_allclose(scaling.reduced_hessian(), schur, rtol=1e-9, atol=1e-12)
+    h, R = scaling.reduced_inverse()
+    inverse = h[:, None, None] * np.eye(R.shape[1]) + R[:, :, None] * R[:, None, :]
+    np.testing.assert_allclose(inverse, np.linalg.inv(schur), rtol=1e-8, atol=1e-12)
 
 
 def test_step_to_boundary_by_bisection():

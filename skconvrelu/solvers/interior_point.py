@@ -18,7 +18,7 @@ from skconvrelu.losses import PiecewiseQuadratic
 from skconvrelu.program import ConvexProgram
 from skconvrelu.solution import Candidate, Solution
 from skconvrelu.solvers.loss_slacks import LossSlacks, SlackStep
-from skconvrelu.solvers.newton_system import BlockFits, NewtonSystem
+from skconvrelu.solvers.newton_system import BlockFits, FreeBlocks, NewtonSystem
 from skconvrelu.solvers.second_order_cone import Pair, Scaling, jordan_product, step_to_boundary
 
 Array = NDArray[np.float64]
@@ -86,6 +86,7 @@ class InteriorPoint:
             self.basis,
             constant_curvature=program.loss.quadratic,
             unbounded_curvature=slacks,
+            constrained=program.constrained,
         )
         self.degree = self.signs.size + program.n_blocks
         if isinstance(program.loss, PiecewiseQuadratic):
@@ -215,7 +216,9 @@ class InteriorPoint:
             root = np.sqrt(program.weights)[:, None, None] * program.loss.curvature_root(residuals.outputs, program.Y)
         else:
             root = state.loss.curvature_root(residuals.outputs)
-        self.system.factor(blocks, root)
+        free = self.products is None
+        every = np.arange(program.n_blocks)
+        self.system.factor(blocks, root, FreeBlocks(every, *cones.reduced_inverse()) if free else None)
 
         point = cones.point
         square = jordan_product(point, point)

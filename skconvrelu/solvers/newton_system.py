@@ -2,18 +2,31 @@
 
 The matrix is ``blockdiag(H_j) + Z' W Z`` with ``H_j = X' diag(q_j) X + S_j`` (the signs of a cone's rows square away, so all H_j are
 ONE product of column products of X with q) and ``Z = [D_j X v_j']``. It is factored on the cheaper side: a Gram matrix of size
-B d, or by Woodbury a matrix of size n K. Nothing of size (B n) x (B d) is ever formed.
+B d, or by Woodbury a matrix of size n K. Without cones ``H_j^-1 = h_j I + r_j r_j'``, and the matrix of size n K is one product of
+the masks, entry by entry times X X', and one of the activities of the r_j: d times less work. Nothing of size (B n) x (B d) is ever formed.
 """
 
 from __future__ import annotations
+
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
 from skconvrelu._products import CHUNK
+from skconvrelu.program import ConvexProgram, Index
 
 Array = NDArray[np.float64]
+
+
+class FreeBlocks(NamedTuple):
+    """Matrices ``h_j I + r_j r_j'`` of the ``blocks`` (m,): what derivatives and inverse Hessians are without cones."""
+
+    blocks: Index
+    h: Array
+    R: Array
 
 
 class BlockFits:
@@ -21,6 +34,11 @@ class BlockFits:
 
     def __init__(self, X: Array, masks: Array, directions: Array) -> None:
         self.X, self.masks, self.directions = X, masks, directions
+
+    @cached_property
+    def row_gram(self) -> Array:
+        """``X X'`` (n, n); formed where a matrix of the size of the outputs is."""
+        return self.X @ self.X.T
 
     def outputs(self, coef: Array) -> Array:
         """Outputs (n, K) of block vectors (B, d)."""
@@ -35,36 +53,71 @@ class BlockFits:
         return (self.masks * (self.directions @ G.T)) @ self.X
 
 
-def _flops(data: tuple[int, ...], blocks: tuple[int, ...], constant_curvature: bool) -> tuple[float, float]:
+def outputs_gram(fits: BlockFits, root: Array, free: FreeBlocks) -> Array:
+    """``S' (sum_j Z_j (h_j I + r_j r_j') Z_j') S`` (n L, n L); outputs ``Z_j = D_j X . v_j'``, ``S`` (n, K, L) of each sample."""
+    blocks, h, R = free
+    n, _, L = root.shape
+    matrix, along = np.zeros((n * L, n * L)), np.zeros((n * L, n * L))
+    step = max(1, CHUNK // (n * L))
+    for start in range(0, len(h), step):
+        part = slice(start, start + step)
+        omega = np.einsum("nkl,bk->bnl", root, fits.directions[blocks[part]]) * fits.masks[blocks[part]][:, :, None]
+        rows = (np.sqrt(h[part])[:, None, None] * omega).reshape(-1, n * L)
+        matrix += rows.T @ rows
+        rows = (omega * (R[part] @ fits.X.T)[:, :, None]).reshape(-1, n * L)
+        along += rows.T @ rows
+    pairs = matrix.reshape(n, L, n, L)  # a view
+    pairs *= fits.row_gram[:, None, :, None]
+    matrix += along
+    return matrix
+
+
+def _flops(
+    data: tuple[int, ...], blocks: tuple[int, ...], constant_curvature: bool, constrained: bool
+) -> tuple[float, float]:
     """Multiply-adds of one factorisation on the Gram and on the Woodbury side."""
     rows, cols = float(data[0] * blocks[1]), float(blocks[0] * data[1])
-    return cols**3 / 3 + (0.0 if constant_curvature else rows * cols**2), rows**2 * cols + rows**3 / 3
+    formed = cols if constrained else 2.0 * blocks[0]
+    return cols**3 / 3 + (0.0 if constant_curvature else rows * cols**2), rows**2 * formed + rows**3 / 3
 
 
-def iteration_flops(data: tuple[int, ...], blocks: tuple[int, ...]) -> float:
-    """Cost of one iteration for X of shape ``data`` (n, d) and block directions of shape ``blocks`` (B, K)."""
-    return min(_flops(data, blocks, False)) + float(data[0]) * blocks[0] * data[1] ** 2
+def iteration_flops(program: ConvexProgram) -> float:
+    """Cost of one iteration over all blocks of a program."""
+    (n, d), (B, K) = program.X.shape, program.block_directions.shape
+    weighing = float(n) * B * d**2 if program.constrained else 0.0
+    return min(_flops((n, d), (B, K), False, program.constrained)) + weighing
 
 
 class NewtonSystem:
     """Factor and solve the system for one set of blocks; ``constant_curvature`` lets the Gram side keep its data term.
 
-    ``unbounded_curvature`` asks for the Woodbury side, the only one that stays accurate where curvatures tend to infinity.
+    ``unbounded_curvature`` asks for the Woodbury side, the only one that stays accurate where curvatures tend to infinity;
+    ``constrained`` says that there are cones.
     """
 
     def __init__(
-        self, fits: BlockFits, intercept_basis: Array, *, constant_curvature: bool, unbounded_curvature: bool = False
+        self,
+        fits: BlockFits,
+        intercept_basis: Array,
+        *,
+        constant_curvature: bool,
+        unbounded_curvature: bool = False,
+        constrained: bool = True,
     ) -> None:
         self._fits = fits
         self._basis = intercept_basis
         self._constant = constant_curvature
         self._gram: Array | None = None
-        gram, woodbury = _flops(fits.X.shape, fits.directions.shape, constant_curvature)
+        self._inverse: FreeBlocks | None = None
+        gram, woodbury = _flops(fits.X.shape, fits.directions.shape, constant_curvature, constrained)
         self.uses_gram = gram <= woodbury and not unbounded_curvature
 
-    def factor(self, blocks: Array, root: Array) -> None:
-        """Factor with the block Hessians (B, d, d) and the loss curvature root (n, K, K) of the weighted loss."""
-        self._H, self._root = blocks, root
+    def factor(self, blocks: Array, root: Array, inverse: FreeBlocks | None = None) -> None:
+        """Factor with the block Hessians (B, d, d) and the loss curvature root (n, K, K) of the weighted loss.
+
+        Without cones ``inverse`` holds the inverses of the block Hessians.
+        """
+        self._H, self._root, self._inverse = blocks, root, inverse
         n, K, _ = root.shape
         self._border = np.einsum("nkl,kq->nlq", root, self._basis).reshape(n * K, self._basis.shape[1])
         if self.uses_gram:
@@ -166,13 +219,22 @@ class NewtonSystem:
     # Woodbury side
 
     def _factor_woodbury(self) -> None:
+        matrix = self._outputs_matrix()
+        matrix[np.diag_indices_from(matrix)] += 1.0
+        self._factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
+        self._border_solution = cho_solve(self._factor, self._border, check_finite=False)
+
+    def _outputs_matrix(self) -> Array:
+        """``S' Z blockdiag(H_j)^-1 Z' S``."""
         fits = self._fits
+        if self._inverse is not None:
+            return outputs_gram(fits, self._root, self._inverse)
         B, d, _ = self._H.shape
         n, K = self._root.shape[:2]
         trace = np.einsum("bii->b", self._H)
         lifted = self._H + (1e-14 * trace)[:, None, None] * np.eye(d)
         self._inverse_root = np.linalg.inv(np.linalg.cholesky(lifted))
-        matrix = np.eye(n * K)
+        matrix = np.zeros((n * K, n * K))
         step = max(1, CHUNK // (n * K * d))
         for start in range(0, B, step):
             part = slice(start, start + step)
@@ -180,10 +242,12 @@ class NewtonSystem:
             half = self._inverse_root[part] @ fits.X.T
             half = (half[:, :, :, None] * omega[:, None, :, :]).reshape(-1, n * K)
             matrix += half.T @ half
-        self._factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
-        self._border_solution = cho_solve(self._factor, self._border, check_finite=False)
+        return matrix
 
     def _block_solve(self, rhs: Array) -> Array:
+        if self._inverse is not None:
+            _, h, R = self._inverse
+            return h[:, None] * rhs + R * np.einsum("bi,bi->b", R, rhs)[:, None]
         half = np.einsum("bij,bj->bi", self._inverse_root, rhs)
         return np.einsum("bji,bj->bi", self._inverse_root, half)
 

@@ -22,7 +22,7 @@ from skconvrelu.program import ConvexProgram, Index
 from skconvrelu.solution import Candidate, Solution
 from skconvrelu.solvers.cone_faces import ConeFaces
 from skconvrelu.solvers.loss_maps import loss_map
-from skconvrelu.solvers.newton_system import BlockFits
+from skconvrelu.solvers.newton_system import BlockFits, FreeBlocks
 from skconvrelu.solvers.semismooth_system import SemismoothSystem
 
 Array = NDArray[np.float64]
@@ -197,7 +197,7 @@ class ProximalNewton:
         """
         root = self.loss.root(point.z, float(np.abs(point.residual).max()))
         border = np.sqrt(self.sigma * self.free) * self.basis
-        system = SemismoothSystem(self.fits, *self._derivative_factor(point), border, root)
+        system = SemismoothSystem(self.fits, *self._derivative_factor(point), border, root, self._free_blocks(point))
         rhs = np.einsum("nkl,nk->nl", root, point.residual)
         x = system.solve(rhs)
         dF = system.derivative(np.einsum("nkl,nl->nk", root, x)) - point.residual
@@ -222,6 +222,16 @@ class ProximalNewton:
         if spans is None:
             return np.ascontiguousarray(L.reshape(-1, L.shape[2])), np.repeat(active, L.shape[1])
         return L[spans], np.repeat(active, spans.sum(axis=1))
+
+    def _free_blocks(self, point: _Point) -> FreeBlocks | None:
+        """The derivatives of shrinkages without cones, ``sigma ((1 - kappa) I + kappa a a')`` along the unit vectors a."""
+        if self.faces is not None:
+            return None
+        level = self.sigma * self.program.beta
+        active = np.flatnonzero(point.lengths > level)
+        lengths = point.lengths[active]
+        along = (np.sqrt(self.sigma * level / lengths) / lengths)[:, None] * point.q[active]
+        return FreeBlocks(active, self.sigma * (1.0 - level / lengths), along)
 
     # what is handed over
 

@@ -87,6 +87,10 @@ class Scaling:
         hessian /= (self.eta**2)[:, None, None]
         return hessian
 
+    def reduced_inverse(self) -> tuple[Array, Array]:
+        """``(h, R)`` of shapes (B,) and (B, d): the inverse of :meth:`reduced_hessian` is ``h_j I + r_j r_j'``."""
+        return self.eta**2, (np.sqrt(2.0) * self.eta)[:, None] * self.w1
+
     def head_row(self) -> tuple[Array, Array]:
         """Entries ``(M_tt, M_tu)`` of ``M = W^-2``."""
         square = self.eta**2

@@ -28,7 +28,7 @@ _KINKED, _NEAR = 1e-4, 0.97
 def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution | None = None) -> Solution:
     """Solve over all blocks, most of whose nonzero ones are expected to be in ``start``."""
     few = program.n_blocks * program.X.shape[1] <= _FEW * program.Y.size
-    flops = iteration_flops(program.X.shape, program.block_directions.shape)
+    flops = iteration_flops(program)
     cheap = few and flops <= _CHEAP if program.loss.smooth else flops <= _CHEAP_KINKED
     if start is None or not len(start.blocks) or cheap:
         return working_set.solve_all(program, tol=tol, max_iter=max_iter, start=start)

@@ -21,8 +21,8 @@ Array = NDArray[np.float64]
 
 logger = logging.getLogger(__name__)
 
-#: floating-point operations of one iteration below which one direct solve is cheaper than rounds
-_DIRECT = 1e9
+#: floating-point operations of one iteration below which one direct solve is cheaper than rounds, with cones and without
+_DIRECT, _DIRECT_WITHOUT = 1e9, 3e9
 #: blocks of the first working set, and relative gap of the first round: rough prices already tell which blocks matter
 FIRST, LOOSEST = 24, 0.1
 
@@ -33,7 +33,8 @@ def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution 
     Never raises for slow convergence: the solution carries its honest gap.
     """
     rtol = min(1e-9, 0.01 * tol)
-    if program.n_blocks <= FIRST or iteration_flops(program.X.shape, program.block_directions.shape) <= _DIRECT:
+    direct = _DIRECT if program.constrained else _DIRECT_WITHOUT
+    if program.n_blocks <= FIRST or iteration_flops(program) <= direct:
         return solve_all(program, tol=tol, max_iter=max_iter, start=start)
 
     working = _first_blocks(program, start)
