@@ -71,7 +71,8 @@ KERNELS: tuple[tuple[str, Any, str, str, Cost], ...] = (
     ("pricing: prices", violators, "price", "float64", lambda X, dual, U: 2.0 * len(U) * X.size),
     ("convex program: Newton systems", SemismoothSystem, "solve", "float64", _semismooth),
     ("convex program: interior point", NewtonSystem, "factor", "float64",
-     lambda self, blocks, root: min(_flops(self._fits.X.shape, self._fits.directions.shape, False))),
+     lambda self, blocks, root, inverse=None: min(
+         _flops(self._fits.X.shape, self._fits.directions.shape, False, inverse is None))),
     ("convex program: fits", BlockFits, "outputs", "float64", _fits),
     ("convex program: fits", BlockFits, "adjoint", "float64", _fits),
     ("prices of given blocks", _Batch, "step", "float64",

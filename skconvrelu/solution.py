@@ -24,7 +24,7 @@ class Candidate:
 
     ``multipliers`` (m, n) are nonnegative constraint multipliers of the blocks ``priced`` at the dual point; with them
     the price of such a block is bounded by ``||X' D Lambda v + X'(2D - I) rho||`` without a projection. ``tight`` says
-    that they come from projections, so that these bounds are the prices themselves.
+    that they come from projections, so that bounds above beta are the prices themselves.
     """
 
     blocks: Index

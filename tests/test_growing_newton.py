@@ -36,6 +36,16 @@ def test_the_working_set_grows_and_a_start_is_used():
     assert again.objective == pytest.approx(cold_solve.objective, rel=2e-6)
 
 
+def test_falling_penalties_choose_the_blocks_that_matter(monkeypatch):
+    """Fewer Newton steps than by a working set that grows at the penalty itself."""
+    program = make_program("squared_error", n=200, d=4, n_gates=80, fraction=0.01)
+    approached = growing_newton.solve(program, tol=1e-6, max_iter=2000)
+    monkeypatch.setattr(growing_newton, "_FALL", 1e-9)
+    direct = growing_newton.solve(program, tol=1e-6, max_iter=2000)
+    assert approached.objective == pytest.approx(direct.objective, rel=2e-6)
+    assert approached.n_iter < 0.8 * direct.n_iter
+
+
 def test_it_ends_with_an_honest_gap_when_iterations_run_out():
     program = make_program("squared_error", n=200, d=4, n_gates=80, fraction=0.01)
     short = growing_newton.solve(program, tol=1e-9, max_iter=10)

@@ -21,7 +21,8 @@ from skconvrelu.search import pricing
 from skconvrelu.search.descent import _Balanced, descend
 from skconvrelu.search.pruning import _Lasso, rescale
 from skconvrelu.search.units import Units
-from skconvrelu.solvers import working_set
+from skconvrelu.solvers import growing_newton, working_set
+from skconvrelu.solvers.cone_faces import ConeFaces
 from skconvrelu.solvers.interior_point import InteriorPoint
 from skconvrelu.solvers.proximal_newton import ProximalNewton
 
@@ -37,6 +38,7 @@ COUNTED = {
     "proximal Newton, directions": (ProximalNewton, "_direction", lambda *a: 1),
     "pricing, inner steps": (pricing, "_alternate", lambda X, dual, U, schedule, *a: len(U) * sum(schedule)),
     "cones, steps": (_Batch, "step", lambda self: len(self.index)),
+    "faces, steps": (ConeFaces, "_step", lambda self, cones, *a: len(cones)),
     "weighted Grams": (ColumnProducts, "__call__", lambda self, q: len(q)),
 }
 
@@ -54,6 +56,14 @@ def warm_programs():
         for kind in ("squared_error", "log_loss"):
             program = make_program(kind, n=80, d=4, n_gates=30, fraction=0.05, seed=seed)
             assert ProximalNewton(program, rough_start(program)).run(tol=1e-7, max_iter=1000).converged
+
+
+def growing_programs():
+    """The proximal Newton method from nothing, by way of falling penalties."""
+    for constrained in (True, False):
+        for kind in ("squared_error", "log_loss"):
+            program = make_program(kind, n=150, d=4, n_gates=60, fraction=0.005, constrained=constrained)
+            assert growing_newton.solve(program, tol=1e-6, max_iter=1000).is_optimal(1e-6)
 
 
 def projections():
@@ -86,7 +96,10 @@ def searches():
     return rounds
 
 
-PARTS = {part.__name__: part for part in (cold_programs, warm_programs, projections, descent_and_pruning, searches)}
+PARTS = {
+    part.__name__: part
+    for part in (cold_programs, warm_programs, growing_programs, projections, descent_and_pruning, searches)
+}
 
 
 def counts(part):

@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 #: violation, relative to the projected vector, at which a constraint counts as met
-_FEASIBLE = 1e-11
+FEASIBLE = 1e-11
 #: a projection shorter than this share of the vector is zero
 _ZERO = 1e-10
 #: constraints up to which all of them are looked at every time; and the share of more of them that is kept nearest to a point
@@ -49,8 +49,12 @@ class ConeFaces:
             self._near = np.zeros((B, int(_NEAREST * len(self.rows))), dtype=np.int32)
             self._radius = np.full(B, -np.inf)
 
-    def project(self, V: Array, cones: Index) -> Array:
-        """Projections (len(cones), d) of the rows of ``V`` on the cones named; multipliers and active sets are kept."""
+    def project(self, V: Array, cones: Index, *, level: float = 0.0, feasible: float = FEASIBLE) -> Array:
+        """Projections (len(cones), d) of the rows of ``V`` on the cones named; multipliers and active sets are kept.
+
+        They violate no constraint by more than ``feasible`` times the length of the vector, unless they are certain to be no longer than
+        ``level``: those need not be known.
+        """
         out = np.zeros_like(V)
         sizes = np.sqrt(np.einsum("bi,bi->b", V, V))
         open_ = np.flatnonzero(sizes > 0.0)
@@ -61,8 +65,11 @@ class ConeFaces:
             normals = self._normals(own)
             settled = self._step(own, normals, V[open_])
             settled_rows = open_[settled]
-            u = V[settled_rows] + np.einsum("bki,bk->bi", normals[settled], self._rho[own[settled]])
-            finished = self._add_worst(own[settled], u, sizes[settled_rows])
+            rho = self._rho[own[settled], : normals.shape[1]]
+            u = V[settled_rows] + np.einsum("bki,bk->bi", normals[settled], rho)
+            finished = np.sqrt(np.einsum("bi,bi->b", u, u)) <= level
+            unsure = np.flatnonzero(~finished)
+            finished[unsure] = self._add_worst(own[settled][unsure], u[unsure], sizes[settled_rows][unsure], feasible)
             out[settled_rows] = u  # provisional for cones that gained a constraint
             keep = np.ones(len(open_), dtype=bool)
             keep[np.flatnonzero(settled)[finished]] = False
@@ -72,15 +79,17 @@ class ConeFaces:
         return out
 
     def _normals(self, cones: Index) -> Array:
-        """Signed unit normals (b, d, d) of the active constraints, a slot each; zero in empty slots."""
-        index = self._index[cones]
-        return self.A[index] * (self.signs[cones[:, None], index] * self._on[cones])[:, :, None]
+        """Signed unit normals (b, k, d) of the active constraints, a slot each; zero in empty slots, of which none is last."""
+        width = 1 + int(np.flatnonzero(self._on[cones].any(axis=0)).max(initial=0))
+        index, on = self._index[cones, :width], self._on[cones, :width]
+        return self.A[index] * (self.signs[cones[:, None], index] * on)[:, :, None]
 
     def _step(self, cones: Index, normals: Array, V: Array) -> NDArray[np.bool_]:
         """Minimise over the multipliers of the active sets, or go until one becomes zero and drop it; True: minimised."""
-        on, old = self._on[cones], self._rho[cones]
+        width = normals.shape[1]
+        on, old = self._on[cones, :width], self._rho[cones, :width]
         gram = normals @ normals.transpose(0, 2, 1)
-        slots = np.arange(gram.shape[1])
+        slots = np.arange(width)
         gram[:, slots, slots] += np.where(on, 1e-14, 1.0)
         new = -np.linalg.solve(gram, normals @ V[:, :, None])[:, :, 0]
         negative = on & (new < 0.0)
@@ -93,18 +102,18 @@ class ConeFaces:
             new[short] = np.where(drop, 0.0, np.maximum(old + step * (full - old), 0.0))
             on[short] &= ~drop
         new[~on] = 0.0
-        self._rho[cones], self._on[cones] = new, on
+        self._rho[cones, :width], self._on[cones, :width] = new, on
         settled = np.ones(len(cones), dtype=bool)
         settled[short] = False
         return settled
 
-    def _add_worst(self, cones: Index, U: Array, sizes: Array) -> NDArray[np.bool_]:
-        """Activate the most violated constraint of each cone; True where there is none, and the projection is done."""
+    def _add_worst(self, cones: Index, U: Array, sizes: Array, feasible: float) -> NDArray[np.bool_]:
+        """Activate the most violated constraint of each cone; True where none is worth it, and the projection is done."""
         if not len(cones):
             return np.zeros(0, dtype=bool)
         worst, least = self._worst(cones, U)
         on = self._on[cones]
-        finished = least >= -_FEASIBLE * sizes
+        finished = least >= -feasible * sizes
         finished |= on.all(axis=1) | (np.sqrt(np.einsum("bi,bi->b", U, U)) <= _ZERO * sizes)
         # an active constraint is violated by rounding only
         finished |= ((self._index[cones] == worst[:, None]) & on).any(axis=1)
@@ -154,7 +163,8 @@ class ConeFaces:
 
     def bounded(self, V: Array, cones: Index) -> Array:
         """``v + X'(2D - I) rho`` by the active sets alone: the projections if these are theirs, no shorter otherwise."""
-        return V + np.einsum("bki,bk->bi", self._normals(cones), self._rho[cones])
+        normals = self._normals(cones)
+        return V + np.einsum("bki,bk->bi", normals, self._rho[cones, : normals.shape[1]])
 
     def moved(self, V: Array, cones: Index, n: int) -> tuple[Array, Array]:
         """``v + X'(2D - I) rho``, the last projections, with their :meth:`multipliers`; their lengths bound prices, settled or not."""
@@ -169,10 +179,17 @@ class ConeFaces:
         """Go back to remembered active sets; ``factor`` scales multipliers with the vectors to be projected next."""
         self._index, self._on, self._rho = memory[0].copy(), memory[1].copy(), factor * memory[2]
 
+    def begin_at(self, other: ConeFaces, cones: Index, factor: float) -> None:
+        """Take over what another one remembers of these of its cones."""
+        self.restore((other._index[cones], other._on[cones], other._rho[cones]), factor)
+
     def tangents(self, cones: Index) -> tuple[Array, NDArray[np.bool_]]:
         """Orthonormal columns (len(cones), d, d) and which of them (len(cones), d) span the tangent space of the face."""
         on = self._on[cones]
+        normals = np.zeros((len(cones), *on.shape[1:] * 2))
+        filled = self._normals(cones)
+        normals[:, : filled.shape[1]] = filled
         order = np.argsort(~on, axis=1, kind="stable")
-        normals = np.take_along_axis(self._normals(cones), order[:, :, None], axis=1)
+        normals = np.take_along_axis(normals, order[:, :, None], axis=1)
         Q = np.linalg.qr(normals.transpose(0, 2, 1), mode="complete")[0]
         return Q, np.arange(on.shape[1])[None, :] >= on.sum(axis=1)[:, None]

@@ -1,8 +1,9 @@
-"""The scipy backend from nothing: the proximal Newton method on a working set of blocks that grows.
+"""The scipy backend from nothing: the proximal Newton method on a working set of blocks, by way of falling penalties.
 
-Few blocks are nonzero at the optimum. Those outside the working set are priced at the dual point of each round by projections that
-remember their faces; the dearest above beta enter, and the solve ends when none is left. The multipliers of the projections prove the
-final dual bound, so nothing is projected twice.
+Few blocks are nonzero at the optimum, and those at one penalty are mostly those at the next. Rough solutions at falling penalties
+lead to a working set; blocks outside are priced at the dual point of each round by projections that remember their faces, the dearest
+above beta enter, and the solve ends when none is left. The multipliers of the projections prove the final dual bound, so nothing is
+projected twice.
 """
 
 from __future__ import annotations
@@ -16,13 +17,21 @@ from numpy.typing import NDArray
 
 from skconvrelu.program import ConvexProgram, Index
 from skconvrelu.solution import Solution, evaluate
-from skconvrelu.solvers.cone_faces import ConeFaces
+from skconvrelu.solvers.cone_faces import FEASIBLE, ConeFaces
 from skconvrelu.solvers.proximal_newton import ProximalNewton
 from skconvrelu.solvers.working_set import FIRST, LOOSEST, dearest_outside
 
 Array = NDArray[np.float64]
 
 logger = logging.getLogger(__name__)
+
+#: penalties of the approach fall by this factor, down to a relative gap at each; blocks that price above a share of the next penalty
+#: are worked on there, several times as many as were nonzero at most
+_FALL, _ROUGH, _HOT, _TIMES = 0.3, 0.1, 0.7, 4
+#: violation of cones up to which prices are good enough to choose blocks by
+_LOOSE = 1e-2
+#: share of all Newton steps that the approach may take: what is at the penalty itself takes several times as many
+_APPROACH = 0.3
 
 
 def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution | None = None) -> Solution:
@@ -35,34 +44,63 @@ def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution 
     """
     rtol = min(1e-9, 0.01 * tol)
     pricing = _Pricing(program)
-    priced = pricing(program.zero_dual() if start is None else start.dual)
-    working = np.sort(np.argsort(-priced.prices, kind="stable")[:FIRST])
+    n_iter = 0
     if start is None or not len(start.blocks):
-        begin = _seed(program, priced)
-    else:
-        working = np.union1d(working, start.blocks)
-        begin = start
-    round_tol, n_iter = max(LOOSEST, tol), 0
-    newton = _on(program, working, begin)
+        limit = max(1, int(_APPROACH * max_iter))
+        start, n_iter = _approach(program, pricing, limit)
+        max_iter = max_iter if n_iter < limit else n_iter  # it would not be done in time
+    working = _near(pricing(start.dual, program.beta, _LOOSE).prices, start.blocks)
+    round_tol = tol if n_iter else max(LOOSEST, tol)
+    newton = _on(program, working, start, pricing)
     while True:
         local = newton.run(tol=0.5 * round_tol, max_iter=max_iter - n_iter)
-        candidate = replace(local, blocks=working[local.blocks], n_iter=n_iter + local.n_iter)
-        priced = pricing(local.dual)
+        n_iter += local.n_iter
+        candidate = replace(local, blocks=working[local.blocks], n_iter=n_iter)
+        priced = pricing(local.dual, program.beta)
         entering = dearest_outside(priced.prices, working, program.beta * (1.0 + max(0.1 * round_tol, rtol)))
         logger.debug(
             "working set of %d of %d blocks, %d enter, tolerance %.1e, %d Newton steps so far",
-            len(working), program.n_blocks, len(entering), round_tol, candidate.n_iter,
+            len(working), program.n_blocks, len(entering), round_tol, n_iter,
         )  # fmt: skip
-        if (not len(entering) and (round_tol <= tol or not local.converged)) or candidate.n_iter >= max_iter:
+        if not len(entering) or n_iter >= max_iter:
             proven = replace(candidate, priced=priced.blocks, multipliers=priced.multipliers, tight=True)
-            return evaluate(program, proven, solver="scipy", rtol=rtol)
-        if not len(entering):
+            solution = evaluate(program, proven, solver="scipy", rtol=rtol)
+            if solution.is_optimal(tol) or round_tol <= tol or not local.converged or n_iter >= max_iter:
+                return solution
             round_tol = tol
             continue
         round_tol = max(tol, 0.1 * round_tol)
         working = np.union1d(working, entering)
-        n_iter = candidate.n_iter
-        newton = _on(program, working, Solution.unverified(program, candidate.blocks, candidate.coef))
+        newton = _on(program, working, Solution.unverified(program, candidate.blocks, candidate.coef), pricing)
+
+
+def _approach(program: ConvexProgram, pricing: _Pricing, max_iter: int) -> tuple[Solution, int]:
+    """A rough solution at a somewhat stronger penalty, by way of falling ones, and the Newton steps it took.
+
+    Blocks that matter at one penalty are mostly those that do at the next, so that few of the steps go into those that will not.
+    """
+    priced = pricing(program.zero_dual(), _FALL * program.beta, _LOOSE)
+    beta = float(priced.prices.max())
+    point, n_iter = _seed(program, priced), 0
+    while beta * _FALL > program.beta and n_iter < max_iter:
+        beta *= _FALL
+        working = _near(np.where(priced.prices > _HOT * beta, priced.prices, 0.0), point.blocks)
+        newton = _on(replace(program, beta=beta), working, point, pricing)
+        local = newton.run(tol=_ROUGH, max_iter=max_iter - n_iter)
+        n_iter += local.n_iter
+        point = Solution.unverified(program, working[local.blocks], local.coef)
+        priced = pricing(local.dual, _HOT * _FALL * beta, _LOOSE)
+        logger.debug(
+            "beta %.1e: working set of %d blocks, %d nonzero, %d Newton steps so far",
+            beta, len(working), len(point.blocks), n_iter,
+        )  # fmt: skip
+    return point, n_iter
+
+
+def _near(prices: Array, used: Index) -> Index:
+    """The dearest blocks, a few times as many as are used, and those."""
+    size = max(FIRST, _TIMES * len(used))
+    return np.union1d(np.argsort(-prices, kind="stable")[:size], used)
 
 
 class _Priced(NamedTuple):
@@ -82,24 +120,28 @@ class _Pricing:
         self.every = np.arange(program.n_blocks)
         self.faces = ConeFaces(program.X, program.masks(self.every)) if program.constrained else None
 
-    def __call__(self, dual: Array) -> _Priced:
+    def __call__(self, dual: Array, level: float, feasible: float = FEASIBLE) -> _Priced:
         program = self.program
         V = program.gradients(dual, self.every)
         prices = np.sqrt(np.einsum("bi,bi->b", V, V))
-        long = np.flatnonzero(prices > program.beta)
+        long = np.flatnonzero(prices > level)
         if self.faces is None:
             return _Priced(prices, long, np.zeros((len(long), len(program.X))), V[long])
         # the multipliers of the last projection bound prices, too: most of them are still below beta
         known = np.sqrt(np.square(self.faces.bounded(V[long], long)).sum(axis=1))
-        open_ = long[known > program.beta]
-        self.faces.project(V[open_], open_)
+        open_ = long[known > level]
+        self.faces.project(V[open_], open_, level=level, feasible=feasible)
         moved, rho = self.faces.moved(V[long], long, len(program.X))
         prices[long] = np.sqrt(np.einsum("bi,bi->b", moved, moved))
         return _Priced(prices, long, rho, moved)
 
 
-def _on(program: ConvexProgram, working: Index, start: Solution) -> ProximalNewton:
-    return ProximalNewton(program.restrict(working), replace(start, blocks=np.searchsorted(working, start.blocks)))
+def _on(program: ConvexProgram, working: Index, start: Solution, pricing: _Pricing) -> ProximalNewton:
+    """On a working set, faces taken over from the pricing at the dual point of the start."""
+    newton = ProximalNewton(program.restrict(working), replace(start, blocks=np.searchsorted(working, start.blocks)))
+    if newton.faces is not None and pricing.faces is not None:
+        newton.faces.begin_at(pricing.faces, working, newton.sigma)
+    return newton
 
 
 def _seed(program: ConvexProgram, priced: _Priced) -> Solution:

@@ -34,13 +34,15 @@ _FIRST_SIGMA, _LAST_SIGMA = 30.0, 1e6
 #: first width of the proximal term of a piecewise linear loss, in units of the typical residual
 _FIRST_WIDTH = 10.0
 #: sigma of the intercept relative to that of the blocks, in units of the mean square row of X: it is not to be held back
-_FREE = 100.0
+_FREE = 1.0
 #: Newton steps of one outer step
 _INNER = 25
 #: share of the outer step's progress that may be lost by solving it inexactly
 _INEXACT = 0.3
 #: ... or, relative to the accuracy asked for, whatever was gained
-_FLOOR = 0.1
+_FLOOR = 0.3
+#: share of beta up to which a price need not be known
+_CLEARLY_BELOW = 0.95
 #: outer steps without a better gap after which rounding must be what is left
 _PATIENCE = 6
 
@@ -153,7 +155,7 @@ class ProximalNewton:
         lengths = np.sqrt(np.einsum("bi,bi->b", z, z))
         q = np.zeros_like(z)
         long = np.flatnonzero(lengths > level)  # a projection is never longer than the vector
-        q[long] = z[long] if self.faces is None else self.faces.project(z[long], long)
+        q[long] = z[long] if self.faces is None else self.faces.project(z[long], long, level=level)
         lengths = np.sqrt(np.einsum("bi,bi->b", q, q))
         shrink = np.maximum(1.0 - level / np.where(lengths > 0.0, lengths, 1.0), 0.0)
         coef = q * np.where(lengths > 0.0, shrink, 0.0)[:, None]
@@ -252,7 +254,7 @@ class ProximalNewton:
         if self.faces is not None and len(dear):
             memory = self.faces.remembered()
             self.faces.restore(memory, 1.0 / self.sigma)
-            self.faces.project(V[dear], dear)
+            self.faces.project(V[dear], dear, level=_CLEARLY_BELOW * program.beta)
             moved, rho = self.faces.moved(V[dear], dear, len(program.X))
             self.faces.restore(memory)
             prices[dear] = np.sqrt(np.einsum("bi,bi->b", moved, moved))

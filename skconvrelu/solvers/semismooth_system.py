@@ -92,7 +92,7 @@ class SemismoothSystem:
             activity *= fits.directions[owner] * root[:, 0, 0]
             return activity
         turned = np.einsum("nkl,pk->pnl", root, fits.directions[owner])
-        return (activity[:, :, None] * turned).reshape(len(owner), -1)
+        return (activity[:, :, None] * turned).reshape(len(owner), turned.shape[1] * turned.shape[2])
 
     def _gram(self) -> Array:
         """``Z S S' Z'`` with the intercept last."""

@@ -21,8 +21,10 @@ Array = NDArray[np.float64]
 
 logger = logging.getLogger(__name__)
 
-#: floating-point operations of one iteration below which one direct solve is cheaper than rounds, with cones and without
-_DIRECT, _DIRECT_WITHOUT = 1e9, 3e9
+#: floating-point operations of one iteration below which one direct solve is cheaper than rounds
+_DIRECT = 3e9
+#: iterations from a start, which take a dozen where it is a good one
+_WARM = 60
 #: blocks of the first working set, and relative gap of the first round: rough prices already tell which blocks matter
 FIRST, LOOSEST = 24, 0.1
 
@@ -33,8 +35,7 @@ def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution 
     Never raises for slow convergence: the solution carries its honest gap.
     """
     rtol = min(1e-9, 0.01 * tol)
-    direct = _DIRECT if program.constrained else _DIRECT_WITHOUT
-    if program.n_blocks <= FIRST or iteration_flops(program) <= direct:
+    if program.n_blocks <= FIRST or iteration_flops(program) <= _DIRECT:
         return solve_all(program, tol=tol, max_iter=max_iter, start=start)
 
     working = _first_blocks(program, start)
@@ -67,8 +68,15 @@ def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution 
 def solve_all(
     program: ConvexProgram, *, tol: float, max_iter: int, start: Solution | None = None, used: int = 0
 ) -> Solution:
-    """One direct interior-point solve over all blocks, from ``start`` if there is one; ``used`` iterations were spent before."""
-    candidate = InteriorPoint(program, start).run(tol=0.5 * tol, max_iter=max(max_iter - used, 1))
+    """One direct interior-point solve over all blocks, from ``start`` if there is one; ``used`` iterations were spent before.
+
+    From a rough start it may hardly move; then it begins anew without.
+    """
+    left = max(max_iter - used, 1)
+    candidate = InteriorPoint(program, start).run(tol=0.5 * tol, max_iter=left if start is None else min(left, _WARM))
+    if start is not None and not candidate.converged and left > candidate.n_iter:
+        used, left = used + candidate.n_iter, left - candidate.n_iter
+        candidate = InteriorPoint(program).run(tol=0.5 * tol, max_iter=left)
     return evaluate(
         program, replace(candidate, n_iter=used + candidate.n_iter), solver="scipy", rtol=min(1e-9, 0.01 * tol)
     )
