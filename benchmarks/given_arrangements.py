@@ -89,14 +89,19 @@ class Problem:
         )
 
 
-def ours(problem: Problem, tol: float) -> tuple[float, float]:
-    """Seconds and objective at a certified gap."""
+def estimator(problem: Problem, tol: float) -> ConvexReLURegressor | ConvexReLUClassifier:
+    """Ours."""
     kind = ConvexReLUClassifier if problem.logistic else ConvexReLURegressor
     activation = "gated_relu" if problem.gated else "relu"
-    model = kind(
+    return kind(
         problem.beta, arrangements=problem.gates, refine=False, fit_intercept=False, tol=tol, solver="scipy",
         activation=activation,
     )  # fmt: skip
+
+
+def ours(problem: Problem, tol: float) -> tuple[float, float]:
+    """Seconds and objective at a certified gap."""
+    model = estimator(problem, tol)
     with threadpool_limits(limits=1):
         begin = time.perf_counter()
         quiet_fit(model, problem.X, problem.y)

@@ -20,6 +20,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.free_race import Task
+from benchmarks.given_arrangements import TARGET, estimator, grid
 from benchmarks.growth import teacher
 from benchmarks.protocol import quiet_fit
 from skconvrelu import ConvexReLURegressor
@@ -135,6 +136,10 @@ def problem(name: str) -> tuple[Any, np.ndarray, np.ndarray]:
     if name.startswith("teacher"):
         n, d = (int(k) for k in name.split(":")[1].split("x"))
         return ConvexReLURegressor(tol=1e-2, random_state=0), *teacher(n, d, 10)
+    if name.startswith("given:"):
+        size, activation, fraction = name.removeprefix("given:").split()
+        given = grid([size], [float(fraction)], [activation == "gated"], False)[0]
+        return estimator(given, TARGET), given.X, given.y
     task = Task(name)
     return task.model(tol=task.tol), task.X, task.y
 
@@ -142,6 +147,7 @@ def problem(name: str) -> tuple[Any, np.ndarray, np.ndarray]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     names = ["synth-500x10", "uci-concrete", "oh-german-credit-numeric", "teacher:16000x10"]
+    names += [f"given:{p}" for p in ("300x50x100 relu 0.3", "1000x10x100 relu 0.003", "1000x10x1000 gated 0.03")]
     parser.add_argument("--problems", nargs="+", default=names)
     arguments = parser.parse_args()
     precision = {name: dtype for name, _, _, dtype, _ in KERNELS}

@@ -35,6 +35,16 @@ def test_the_account_of_a_fit_counts_its_kernels():
     assert account.flops["descent: value and gradient"] >= account.calls["descent: value and gradient"] * 4 * 200 * 4
 
 
+def test_accounts_are_made_of_given_arrangements_too():
+    model, X, y = limit.problem("given:120x3x40 relu 0.3")
+    account = limit.Account()
+    with account.watching():
+        fitted = quiet_fit(model, X, y)
+    assert fitted.dual_gap_ <= 1e-6 * fitted.objective_
+    assert account.calls["convex program: projections"] > 0
+    assert account.flops["convex program: Newton systems"] > 0.0
+
+
 def test_accounts_count_the_ascents_of_many_rows(monkeypatch):
     for module in ("ascent", "violators"):
         monkeypatch.setattr(f"skconvrelu.search.{module}.MANY_ROWS", 100)
