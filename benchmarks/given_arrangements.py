@@ -41,6 +41,8 @@ RIVALS = {
 #: those whose weights leave the cones
 LOOSE = ("adelie", "pyscnn")
 TARGET = 1e-6
+#: the stored problem, at the penalty it came with
+FIXED = "fixed-300x10"
 
 
 @dataclass
@@ -172,6 +174,9 @@ def grid(sizes: list[str], betas: list[float], gated: list[bool], logistic: bool
     """Teacher networks with noise, ``n x d x P``, and rows of concrete (replicated features for d = 50 are none: it keeps its own)."""
     problems = []
     for size in sizes:
+        if size == FIXED:
+            problems.append(fixed())
+            continue
         name, n, d, P = _parsed(size)
         rng = np.random.default_rng(0)
         if name == "concrete":
@@ -209,17 +214,17 @@ def _beta_max(problem: Problem) -> float:
 
 
 def fixed() -> Problem:
-    stored = load_problem("fixed-300x10")
-    return Problem(
-        "fixed-300x10", stored["X"], stored["y"], stored["G"], float(stored["beta"]) / len(stored["X"]), False, False
-    )
+    stored = load_problem(FIXED)
+    return Problem(FIXED, stored["X"], stored["y"], stored["G"], float(stored["beta"]) / len(stored["X"]), False, False)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--sizes", nargs="*", default=["300x10x100", "1000x10x100", "300x50x100", "1000x10x1000", "concrete:900x9x100"]
-    )
+        "--sizes", nargs="*", default=[
+            FIXED, "300x10x100", "300x50x100", "concrete:900x9x100", "1000x10x100", "1000x10x1000", "3000x10x100",
+        ],
+    )  # fmt: skip
     parser.add_argument("--betas", nargs="*", type=float, default=[0.3, 0.03, 0.003])
     parser.add_argument("--activations", nargs="*", default=["relu", "gated"])
     parser.add_argument("--logistic-sizes", nargs="*", default=["300x10x100"])
@@ -233,7 +238,6 @@ def main() -> None:
     arguments = parser.parse_args()
     gated = [a == "gated" for a in arguments.activations]
     problems = [
-        fixed(),
         *grid(arguments.sizes, arguments.betas, gated, False),
         *grid(arguments.logistic_sizes, arguments.betas, gated, True),
     ]
