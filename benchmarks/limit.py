@@ -52,6 +52,8 @@ def _climbing(X: np.ndarray, dual: np.ndarray, U: np.ndarray, schedule: Any, *re
 
 def _semismooth(self: Any, r: np.ndarray) -> float:
     p, rows = float(len(self.L) + self.border.shape[1]), float(r.size)
+    if self.free is not None and self._by_outputs(r.size):
+        return 2.0 * len(self.free.blocks) * rows**2 + rows**3 / 3
     small, large = min(p, rows), max(p, rows)
     return 2.0 * len(self.L) * len(self.fits.X) * self.L.shape[1] + small**2 * large + small**3 / 3
 

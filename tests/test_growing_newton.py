@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from problems import SMOOTH, make_program
 
+from skconvrelu.program import ConvexProgram
 from skconvrelu.solvers import cold, growing_newton, working_set
+from skconvrelu.solvers.proximal_newton import ProximalNewton
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
@@ -27,10 +29,17 @@ def test_reaches_the_optimum_of_the_interior_point(kind, constrained, fit_interc
     assert len(found.blocks) > 3
 
 
-def test_the_working_set_grows_and_a_start_is_used():
+def test_the_working_set_grows_and_a_start_is_used(monkeypatch):
     program = make_program("squared_error", n=200, d=4, n_gates=80, fraction=0.01)
+    sets, restrict = [], ConvexProgram.restrict
+    monkeypatch.setattr(
+        ConvexProgram, "restrict", lambda self, blocks: sets.append(set(blocks)) or restrict(self, blocks)
+    )
+    monkeypatch.setattr(growing_newton, "_TIMES", 1)
     cold_solve = growing_newton.solve(program, tol=1e-6, max_iter=2000)
-    assert len(cold_solve.blocks) > working_set.FIRST  # more than it began with
+    at_the_penalty = sets[-2:]  # blocks entered after the approach, too
+    assert at_the_penalty[0] < at_the_penalty[1]
+    assert len(sets[0]) == working_set.FIRST < len(cold_solve.blocks)
     again = growing_newton.solve(program, tol=1e-6, max_iter=2000, start=cold_solve)
     assert again.n_iter < 0.5 * cold_solve.n_iter
     assert again.objective == pytest.approx(cold_solve.objective, rel=2e-6)
@@ -54,13 +63,44 @@ def test_it_ends_with_an_honest_gap_when_iterations_run_out():
     assert short.dual_objective <= best.objective <= short.objective
 
 
-@pytest.mark.parametrize(("n", "fraction", "taken"), [(20, 0.05, False), (20, 0.5, True), (200, 0.05, True)])
+@pytest.mark.parametrize("constrained", [True, False])
+@pytest.mark.parametrize("fraction", [0.01, 0.2, 0.5])
+@pytest.mark.parametrize("max_iter", [8, 1000])
+def test_every_newton_step_is_counted_once(constrained, fraction, max_iter, monkeypatch):
+    steps, step = [], ProximalNewton._newton_step
+    monkeypatch.setattr(ProximalNewton, "_newton_step", lambda self, point: steps.append(1) or step(self, point))
+    program = make_program("squared_error", n=150, d=4, n_gates=60, fraction=fraction, constrained=constrained)
+    found = growing_newton.solve(program, tol=1e-6, max_iter=max_iter)
+    assert found.n_iter == len(steps) <= max_iter
+
+
+def test_the_interior_point_takes_over_after_as_much_work():
+    """Weak penalties of noise leave more variables than samples; both kinds of steps are counted."""
+    program = make_program("squared_error", n=200, d=4, n_gates=80, fraction=0.003)
+    steps = cold._steps_worth_it(program)
+    newton = growing_newton.solve(program, tol=1e-6, max_iter=steps)
+    assert not newton.is_optimal(1e-6)
+    assert 0.2 * steps <= newton.n_iter <= steps
+    alone = working_set.solve(program, tol=1e-6, max_iter=1000)
+    found = cold.solve(program, tol=1e-6, max_iter=1000)
+    assert found.is_optimal(1e-6)
+    assert found.n_iter == newton.n_iter + alone.n_iter
+
+
+def test_newton_steps_are_worth_more_where_the_systems_of_all_blocks_are_large():
+    few = cold._steps_worth_it(make_program("squared_error", n=60, d=3, n_gates=20))
+    many = cold._steps_worth_it(make_program("squared_error", n=400, d=8, n_gates=100))
+    assert few < cold._LEAST < many
+
+
+@pytest.mark.parametrize(("n", "fraction", "taken"), [(100, 0.05, False), (100, 0.5, True), (200, 0.05, True)])
 def test_it_takes_narrow_programs_and_strong_penalties_and_the_interior_point_the_rest(n, fraction, taken, monkeypatch):
     calls = []
     monkeypatch.setattr(
         growing_newton, "solve", lambda *a, _solve=growing_newton.solve, **k: calls.append(1) or _solve(*a, **k)
     )
     program = make_program("squared_error", n=n, d=4, n_gates=60, fraction=fraction)
+    monkeypatch.setattr(cold, "_LEAST", 1)
     assert cold.solve(program, tol=1e-6, max_iter=1000).is_optimal(1e-6)
     assert len(calls) == taken
 

@@ -12,7 +12,15 @@ from skconvrelu import ConvexReLURegressor, solvers
 from skconvrelu.losses import SquaredError
 from skconvrelu.program import ConvexProgram
 from skconvrelu.solution import Candidate, evaluate
-from skconvrelu.solvers import SolverError, SolverUnavailableError, clarabel, conic, solve_program, working_set
+from skconvrelu.solvers import (
+    SolverError,
+    SolverUnavailableError,
+    clarabel,
+    conic,
+    growing_newton,
+    solve_program,
+    working_set,
+)
 
 # kind x activation x intercept x (n > d, n < d), weights alternating
 GRID = [
@@ -96,6 +104,22 @@ def test_a_start_does_not_change_the_optimum(monkeypatch):
     warm = working_set.solve(program, tol=1e-7, max_iter=500, start=cold)
     assert warm.objective == pytest.approx(cold.objective, rel=2e-7)
     assert warm.n_iter < cold.n_iter
+
+
+def test_a_rough_start_that_leads_nowhere_is_given_up():
+    """A few Newton steps at a weak penalty leave a point that the interior point hardly moves from."""
+    program = make_program("log_loss", n=200, d=4, n_gates=80, fraction=0.03)
+    rough = growing_newton.solve(program, tol=1e-6, max_iter=48)
+    alone = working_set.solve_all(program, tol=1e-6, max_iter=1000)
+    found = working_set.solve_all(program, tol=1e-6, max_iter=1000, start=rough)
+    assert found.is_optimal(1e-6)
+    assert found.n_iter == working_set._WARM + alone.n_iter
+    # what rounding stops is not begun anew, and what was better is kept
+    again = working_set.solve_all(program, tol=1e-15, max_iter=1000, start=alone)
+    assert again.gap <= alone.gap
+    short = working_set.solve_all(program, tol=1e-6, max_iter=working_set._WARM + 2, start=rough)
+    assert short.gap <= rough.gap
+    assert short.n_iter == working_set._WARM + 2
 
 
 HARD = {

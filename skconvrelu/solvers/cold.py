@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,6 +17,8 @@ _STRONG, _STRONG_IN_CONES = 0.1, 0.2
 #: iterations of the interior point that Newton steps are weighed against, somewhat fewer than it takes; products with all blocks in a
 #: Newton step with cones (a dozen steps of projections and more); and what either takes besides, in multiply-adds
 _ITERATIONS, _PRODUCTS, _BESIDES = 18.0, 70.0, 1.5e7
+#: iterations without cones; blocks in a Newton step there, once again those of a first working set; Newton steps at least
+_ITERATIONS_WITHOUT, _WORKING, _LEAST = 10.0, 2 * working_set.FIRST, 20
 
 
 def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution | None = None) -> Solution:
@@ -26,20 +29,27 @@ def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution 
     given up after about as much work as the interior point would take, whose iterations hardly depend on how many blocks are nonzero
     and which does better without a start than with a rough one.
     """
-    if program.loss.smooth and program.n_blocks > working_set.FIRST and _suits_newton(program):
+    spent = 0
+    steps = _steps_worth_it(program) if program.loss.smooth and program.n_blocks > working_set.FIRST else 0
+    if steps >= _LEAST and _suits_newton(program):
         # where it breaks down the interior point, whose matrices are lifted and steps shorter, takes over
         with suppress(np.linalg.LinAlgError):
-            steps = min(max_iter, _steps_worth_it(program))
-            solution = growing_newton.solve(program, tol=tol, max_iter=steps, start=start)
+            solution = growing_newton.solve(program, tol=tol, max_iter=min(max_iter, steps), start=start)
             if solution.is_optimal(tol) or solution.n_iter >= max_iter:
                 return solution
-    return working_set.solve(program, tol=tol, max_iter=max_iter, start=start)
+            spent = solution.n_iter
+    solution = working_set.solve(program, tol=tol, max_iter=max_iter - spent, start=start)
+    return replace(solution, n_iter=spent + solution.n_iter)
 
 
 def _steps_worth_it(program: ConvexProgram) -> int:
     """Newton steps that take as much work as a solve by the interior point."""
-    step = _PRODUCTS * program.n_blocks * program.X.size if program.constrained else iteration_flops(program)
-    return int(_ITERATIONS * (iteration_flops(program) + _BESIDES) / (step + _BESIDES))
+    if program.constrained:
+        step, iterations = _PRODUCTS * program.n_blocks * program.X.size, _ITERATIONS
+    else:
+        working = program.restrict(np.arange(min(program.n_blocks, _WORKING)))
+        step, iterations = iteration_flops(working), _ITERATIONS_WITHOUT
+    return int(iterations * (iteration_flops(program) + _BESIDES) / (step + _BESIDES))
 
 
 def _suits_newton(program: ConvexProgram) -> bool:

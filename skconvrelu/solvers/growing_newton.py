@@ -51,10 +51,10 @@ def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution 
         max_iter = max_iter if n_iter < limit else n_iter  # it would not be done in time
     working = _near(pricing(start.dual, program.beta, _LOOSE).prices, start.blocks)
     round_tol = tol if n_iter else max(LOOSEST, tol)
-    newton = _on(program, working, start, pricing)
+    newton, before = _on(program, working, start, pricing), n_iter
     while True:
-        local = newton.run(tol=0.5 * round_tol, max_iter=max_iter - n_iter)
-        n_iter += local.n_iter
+        local = newton.run(tol=0.5 * round_tol, max_iter=max_iter - before)
+        n_iter = before + newton.n_iter
         candidate = replace(local, blocks=working[local.blocks], n_iter=n_iter)
         priced = pricing(local.dual, program.beta)
         entering = dearest_outside(priced.prices, working, program.beta * (1.0 + max(0.1 * round_tol, rtol)))
@@ -71,7 +71,8 @@ def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution 
             continue
         round_tol = max(tol, 0.1 * round_tol)
         working = np.union1d(working, entering)
-        newton = _on(program, working, Solution.unverified(program, candidate.blocks, candidate.coef), pricing)
+        start = Solution.unverified(program, candidate.blocks, candidate.coef)
+        newton, before = _on(program, working, start, pricing), n_iter
 
 
 def _approach(program: ConvexProgram, pricing: _Pricing, max_iter: int) -> tuple[Solution, int]:
@@ -87,7 +88,7 @@ def _approach(program: ConvexProgram, pricing: _Pricing, max_iter: int) -> tuple
         working = _near(np.where(priced.prices > _HOT * beta, priced.prices, 0.0), point.blocks)
         newton = _on(replace(program, beta=beta), working, point, pricing)
         local = newton.run(tol=_ROUGH, max_iter=max_iter - n_iter)
-        n_iter += local.n_iter
+        n_iter += newton.n_iter
         point = Solution.unverified(program, working[local.blocks], local.coef)
         priced = pricing(local.dual, _HOT * _FALL * beta, _LOOSE)
         logger.debug(
@@ -99,8 +100,8 @@ def _approach(program: ConvexProgram, pricing: _Pricing, max_iter: int) -> tuple
 
 def _near(prices: Array, used: Index) -> Index:
     """The dearest blocks, a few times as many as are used, and those."""
-    size = max(FIRST, _TIMES * len(used))
-    return np.union1d(np.argsort(-prices, kind="stable")[:size], used)
+    dearest = np.argsort(-prices, kind="stable")[: max(FIRST, _TIMES * len(used))]
+    return np.union1d(dearest[prices[dearest] > 0.0], used)
 
 
 class _Priced(NamedTuple):

@@ -8,14 +8,13 @@ the masks, entry by entry times X X', and one of the activities of the r_j: d ti
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
-from skconvrelu._products import CHUNK
+from skconvrelu._products import CHUNK, row_parts
 from skconvrelu.program import ConvexProgram, Index
 
 Array = NDArray[np.float64]
@@ -35,11 +34,6 @@ class BlockFits:
     def __init__(self, X: Array, masks: Array, directions: Array) -> None:
         self.X, self.masks, self.directions = X, masks, directions
 
-    @cached_property
-    def row_gram(self) -> Array:
-        """``X X'`` (n, n); formed where a matrix of the size of the outputs is."""
-        return self.X @ self.X.T
-
     def outputs(self, coef: Array) -> Array:
         """Outputs (n, K) of block vectors (B, d)."""
         if self.directions.shape[1] == 1:  # sums first: the masks are read once, and nothing of their size is written
@@ -57,18 +51,24 @@ def outputs_gram(fits: BlockFits, root: Array, free: FreeBlocks) -> Array:
     """``S' (sum_j Z_j (h_j I + r_j r_j') Z_j') S`` (n L, n L); outputs ``Z_j = D_j X . v_j'``, ``S`` (n, K, L) of each sample."""
     blocks, h, R = free
     n, _, L = root.shape
-    matrix, along = np.zeros((n * L, n * L)), np.zeros((n * L, n * L))
     step = max(1, CHUNK // (n * L))
-    for start in range(0, len(h), step):
-        part = slice(start, start + step)
+    parts = [slice(first, first + step) for first in range(0, len(h), step)]
+
+    def rows(part: slice, factors: Array) -> Array:
         omega = np.einsum("nkl,bk->bnl", root, fits.directions[blocks[part]]) * fits.masks[blocks[part]][:, :, None]
-        rows = (np.sqrt(h[part])[:, None, None] * omega).reshape(-1, n * L)
-        matrix += rows.T @ rows
-        rows = (omega * (R[part] @ fits.X.T)[:, :, None]).reshape(-1, n * L)
-        along += rows.T @ rows
+        omega *= factors[:, :, None]
+        return omega.reshape(len(omega), n * L)
+
+    matrix = np.zeros((n * L, n * L))
+    for part in parts:
+        half = rows(part, np.sqrt(h[part])[:, None])
+        matrix += half.T @ half
     pairs = matrix.reshape(n, L, n, L)  # a view
-    pairs *= fits.row_gram[:, None, :, None]
-    matrix += along
+    for some in row_parts(n, n):
+        pairs[some] *= (fits.X[some] @ fits.X.T)[:, None, :, None]
+    for part in parts:
+        half = rows(part, R[part] @ fits.X.T)
+        matrix += half.T @ half
     return matrix
 
 

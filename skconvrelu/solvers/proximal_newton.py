@@ -138,7 +138,7 @@ class ProximalNewton:
             solved = step > 0 and gap <= max(
                 _INEXACT * (value - primal), _FLOOR * tol * value, 1e-15 * abs(point.merit)
             )
-            if solved or step == min(_INNER, max_steps):
+            if solved or step >= min(_INNER, max_steps):
                 break
             moved = self._newton_step(point)
             self.n_iter += 1

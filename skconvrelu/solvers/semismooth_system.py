@@ -66,7 +66,7 @@ class SemismoothSystem:
     def _by_outputs(self, N: int) -> bool:
         """Whether a matrix of the size of the outputs is the cheaper one."""
         p = len(self.L) + self.border.shape[1]
-        if self.free is None:
+        if self.free is None or N**2 > CHUNK:  # the smaller one is also the one that takes less memory
             return p >= N
         return N**2 * (2.0 * len(self.free.blocks) + N / 3) <= _FORMING * p**2 * (N + p / 3)
 
@@ -113,10 +113,11 @@ class SemismoothSystem:
         """``S' Z' Z S`` over all outputs."""
         n, _, width = self.root.shape
         border = self._border_rows.reshape(self.border.shape[1], n * width)
-        matrix = border.T @ border
         if self.free is not None:
-            matrix += outputs_gram(self.fits, self.root, self.free)
+            matrix = outputs_gram(self.fits, self.root, self.free)
+            matrix += border.T @ border
             return matrix
+        matrix = border.T @ border
         step = max(1, CHUNK // (n * width))
         for first in range(0, len(self.L), step):
             rows = self._rows(slice(first, first + step), slice(None))

@@ -73,13 +73,14 @@ def solve_all(
     From a rough start it may hardly move; then it begins anew without.
     """
     left = max(max_iter - used, 1)
-    candidate = InteriorPoint(program, start).run(tol=0.5 * tol, max_iter=left if start is None else min(left, _WARM))
-    if start is not None and not candidate.converged and left > candidate.n_iter:
-        used, left = used + candidate.n_iter, left - candidate.n_iter
-        candidate = InteriorPoint(program).run(tol=0.5 * tol, max_iter=left)
-    return evaluate(
-        program, replace(candidate, n_iter=used + candidate.n_iter), solver="scipy", rtol=min(1e-9, 0.01 * tol)
-    )
+    most = left if start is None else min(left, _WARM)
+    candidate = InteriorPoint(program, start).run(tol=0.5 * tol, max_iter=most)
+    candidate = replace(candidate, n_iter=used + candidate.n_iter)
+    solution = evaluate(program, candidate, solver="scipy", rtol=min(1e-9, 0.01 * tol))
+    if most == left or candidate.n_iter < used + most or solution.is_optimal(tol):
+        return solution
+    anew = solve_all(program, tol=tol, max_iter=max_iter, used=candidate.n_iter)
+    return anew if anew.gap <= solution.gap else replace(solution, n_iter=anew.n_iter)
 
 
 def _first_blocks(program: ConvexProgram, start: Solution | None) -> Index:
