@@ -17,8 +17,8 @@ _STRONG, _STRONG_IN_CONES = 0.1, 0.2
 #: iterations of the interior point that Newton steps are weighed against, somewhat fewer than it takes; products with all blocks in a
 #: Newton step with cones (a dozen steps of projections and more); and what either takes besides, in multiply-adds
 _ITERATIONS, _PRODUCTS, _BESIDES = 18.0, 70.0, 1.5e7
-#: iterations without cones; blocks in a Newton step there, once again those of a first working set; Newton steps at least
-_ITERATIONS_WITHOUT, _WORKING, _LEAST = 10.0, 2 * working_set.FIRST, 20
+#: iterations without cones, where a Newton step sees the blocks of a first working set; Newton steps that a solve takes at least
+_ITERATIONS_WITHOUT, _LEAST = 10.0, 20
 
 
 def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution | None = None) -> Solution:
@@ -47,7 +47,7 @@ def _steps_worth_it(program: ConvexProgram) -> int:
     if program.constrained:
         step, iterations = _PRODUCTS * program.n_blocks * program.X.size, _ITERATIONS
     else:
-        working = program.restrict(np.arange(min(program.n_blocks, _WORKING)))
+        working = program.restrict(np.arange(min(program.n_blocks, working_set.FIRST)))
         step, iterations = iteration_flops(working), _ITERATIONS_WITHOUT
     return int(iterations * (iteration_flops(program) + _BESIDES) / (step + _BESIDES))
 

@@ -32,6 +32,8 @@ _FALL, _ROUGH, _HOT, _TIMES = 0.3, 0.1, 0.7, 4
 _LOOSE = 1e-2
 #: share of all Newton steps that the approach may take: what is at the penalty itself takes several times as many
 _APPROACH = 0.3
+#: relative gap of the first round after it; and entering blocks, as a share of the working set, up to which the next round is the last
+_AFTER, _FEW = 1e-3, 0.3
 
 
 def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution | None = None) -> Solution:
@@ -50,7 +52,7 @@ def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution 
         start, n_iter = _approach(program, pricing, limit)
         max_iter = max_iter if n_iter < limit else n_iter  # it would not be done in time
     working = _near(pricing(start.dual, program.beta, _LOOSE).prices, start.blocks)
-    round_tol = tol if n_iter else max(LOOSEST, tol)
+    round_tol = max(_AFTER if n_iter else LOOSEST, tol)
     newton, before = _on(program, working, start, pricing), n_iter
     while True:
         local = newton.run(tol=0.5 * round_tol, max_iter=max_iter - before)
@@ -69,7 +71,7 @@ def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution 
                 return solution
             round_tol = tol
             continue
-        round_tol = max(tol, 0.1 * round_tol)
+        round_tol = max(tol, 0.1 * round_tol) if len(entering) > _FEW * len(working) else tol
         working = np.union1d(working, entering)
         start = Solution.unverified(program, candidate.blocks, candidate.coef)
         newton, before = _on(program, working, start, pricing), n_iter
