@@ -218,8 +218,28 @@ def fixed() -> Problem:
     return Problem(FIXED, stored["X"], stored["y"], stored["G"], float(stored["beta"]) / len(stored["X"]), False, False)
 
 
+def summary(rows: list[str]) -> list[str]:
+    """Ratios of each rival over the rows of a table with all of them: where it reached the target, and wherever it answered."""
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in RIVALS}
+    for row in rows:
+        for name, column in zip(RIVALS, row.split("|")[1:], strict=True):
+            fields = column.split()
+            if len(fields) > 2:
+                found[name].append((float(fields[1]), float(fields[2])))
+    lines = []
+    for name, pairs in found.items():
+        reached = [ratio for ratio, error in pairs if error <= TARGET]
+        if reached:
+            lines.append(
+                f"{name}: 1e-6 on {len(reached)} of {len(rows)}, ratio median {np.median(reached):.1f}, least {min(reached):.1f};"
+                f" median of all {len(pairs)} answers {np.median([ratio for ratio, _ in pairs]):.1f}"
+            )
+    return lines
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--summarise", nargs="*", type=Path, metavar="FILE", help="only put tables of parts together")
     parser.add_argument(
         "--sizes", nargs="*", default=[
             FIXED, "300x10x100", "300x50x100", "concrete:900x9x100", "1000x10x100", "1000x10x1000", "3000x10x100",
@@ -228,7 +248,6 @@ def main() -> None:
     parser.add_argument("--betas", nargs="*", type=float, default=[0.3, 0.03, 0.003])
     parser.add_argument("--activations", nargs="*", default=["relu", "gated"])
     parser.add_argument("--logistic-sizes", nargs="*", default=["300x10x100"])
-    parser.add_argument("--rivals", nargs="*", default=list(RIVALS), choices=list(RIVALS))
     parser.add_argument(
         "--limits", nargs=3, type=float, default=[60.0, 5.0, 30.0],
         help="a rival may take so many times as long as we do, but at least and at most so many seconds",
@@ -236,22 +255,27 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--short", type=float, default=2.0, help="seconds up to which a run is repeated")
     arguments = parser.parse_args()
+    header = f"{'problem':34s} {'ours s':>8s}"
+    for name in RIVALS:
+        header += f" |{name:>9s} {'ratio':>6s} {'error':>6s}" + (f" {'cone':>6s}" if name in LOOSE else "")
+    print(header)
+    rows = []
+    if arguments.summarise:
+        for file in arguments.summarise:
+            rows += [line for line in file.read_text().splitlines()[1:] if "|" in line]
+        print("\n".join(rows + summary(rows)))
+        return
     gated = [a == "gated" for a in arguments.activations]
     problems = [
         *grid(arguments.sizes, arguments.betas, gated, False),
         *grid(arguments.logistic_sizes, arguments.betas, gated, True),
     ]
-    header = f"{'problem':34s} {'ours s':>8s}"
-    for name in arguments.rivals:
-        header += f" |{name:>9s} {'ratio':>6s} {'error':>6s}" + (f" {'cone':>6s}" if name in LOOSE else "")
-    print(header)
-    ratios: dict[str, list[tuple[float, bool]]] = {name: [] for name in arguments.rivals}
     for problem in problems:
         _, optimum = ours(problem, 1e-9)
         again = arguments.repeat, arguments.short
         own = repeated(lambda p=problem: ours(p, TARGET)[0], ours(problem, TARGET)[0], *again)
         line = f"{problem.name:34s} {own:8.3f}"
-        for name in arguments.rivals:
+        for name in RIVALS:
             found = Result()
             if not (problem.logistic and name == "pyscnn"):
                 times, least, most = arguments.limits
@@ -259,16 +283,9 @@ def main() -> None:
                 found = run(RIVALS[name][2])
                 found.seconds = repeated(lambda run=run, tol=found.tol: run((tol,)).seconds, found.seconds, *again)
             line += " |" + found.cells(own, cone=name in LOOSE, gated=problem.gated)
-            if np.isfinite(found.error):
-                ratios[name].append((found.seconds / own, found.error <= TARGET))
-        print(line.rstrip(), flush=True)
-    for name, pairs in ratios.items():
-        reached = [ratio for ratio, there in pairs if there]
-        if reached:
-            print(
-                f"{name}: 1e-6 on {len(reached)} of {len(problems)}, ratio median {np.median(reached):.1f}, least {min(reached):.2f};"
-                f" median of all {len(pairs)} answers {np.median([ratio for ratio, _ in pairs]):.1f}"
-            )
+        rows.append(line.rstrip())
+        print(rows[-1], flush=True)
+    print("\n".join(summary(rows)))
 
 
 if __name__ == "__main__":
