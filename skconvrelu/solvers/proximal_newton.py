@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 _FIRST_SIGMA, _LAST_SIGMA = 30.0, 1e6
 #: first width of the proximal term of a piecewise linear loss, in units of the typical residual
 _FIRST_WIDTH = 10.0
-#: sigma of the intercept relative to that of the blocks, in units of the mean square row of X: it is not to be held back
+#: sigma of the intercept relative to that of the blocks, in units of the mean square row of X; more costs Newton steps, less outer ones
 _FREE = 1.0
 #: Newton steps of one outer step
 _INNER = 25
