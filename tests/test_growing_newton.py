@@ -10,12 +10,9 @@ from skconvrelu.solvers.proximal_newton import ProximalNewton
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
-@pytest.mark.parametrize("constrained", [True, False])
 @pytest.mark.parametrize("kind", SMOOTH)
-def test_reaches_the_optimum_of_the_interior_point(kind, constrained, fit_intercept):
-    program = make_program(
-        kind, n=120, d=3, n_gates=60, fraction=0.02, constrained=constrained, fit_intercept=fit_intercept
-    )
+def test_reaches_the_optimum_of_the_interior_point(kind, fit_intercept):
+    program = make_program(kind, n=120, d=3, n_gates=60, fraction=0.02, fit_intercept=fit_intercept)
     reference = working_set.solve_all(program, tol=1e-9, max_iter=500)
     found = growing_newton.solve(program, tol=1e-7, max_iter=2000)
     assert found.is_optimal(1e-7)
@@ -63,13 +60,12 @@ def test_it_ends_with_an_honest_gap_when_iterations_run_out():
     assert short.dual_objective <= best.objective <= short.objective
 
 
-@pytest.mark.parametrize("constrained", [True, False])
 @pytest.mark.parametrize("fraction", [0.01, 0.2, 0.5])
 @pytest.mark.parametrize("max_iter", [8, 1000])
-def test_every_newton_step_is_counted_once(constrained, fraction, max_iter, monkeypatch):
+def test_every_newton_step_is_counted_once(fraction, max_iter, monkeypatch):
     steps, step = [], ProximalNewton._newton_step
     monkeypatch.setattr(ProximalNewton, "_newton_step", lambda self, point: steps.append(1) or step(self, point))
-    program = make_program("squared_error", n=150, d=4, n_gates=60, fraction=fraction, constrained=constrained)
+    program = make_program("squared_error", n=150, d=4, n_gates=60, fraction=fraction)
     found = growing_newton.solve(program, tol=1e-6, max_iter=max_iter)
     assert found.n_iter == len(steps) <= max_iter
 
@@ -77,7 +73,7 @@ def test_every_newton_step_is_counted_once(constrained, fraction, max_iter, monk
 def test_the_interior_point_takes_over_after_as_much_work():
     """Weak penalties of noise leave more variables than samples; both kinds of steps are counted."""
     program = make_program("squared_error", n=200, d=4, n_gates=80, fraction=0.003)
-    steps = cold._steps_worth_it(program)
+    steps = cold._steps_in_cones(program)
     newton = growing_newton.solve(program, tol=1e-6, max_iter=steps)
     assert not newton.is_optimal(1e-6)
     assert 0.2 * steps <= newton.n_iter <= steps
@@ -88,8 +84,8 @@ def test_the_interior_point_takes_over_after_as_much_work():
 
 
 def test_newton_steps_are_worth_more_where_the_systems_of_all_blocks_are_large():
-    few = cold._steps_worth_it(make_program("squared_error", n=60, d=3, n_gates=20))
-    many = cold._steps_worth_it(make_program("squared_error", n=400, d=8, n_gates=100))
+    few = cold._steps_in_cones(make_program("squared_error", n=60, d=3, n_gates=20))
+    many = cold._steps_in_cones(make_program("squared_error", n=400, d=8, n_gates=100))
     assert few < cold._LEAST < many
 
 

@@ -5,9 +5,9 @@ import pytest
 
 from skconvrelu import _products
 from skconvrelu.losses import MultinomialLogLoss
-from skconvrelu.solvers import newton_system
+from skconvrelu.solvers import block_grams, newton_system
+from skconvrelu.solvers.block_grams import BlockGrams
 from skconvrelu.solvers.newton_system import BlockFits, FreeBlocks, NewtonSystem
-from skconvrelu.solvers.semismooth_system import SemismoothSystem
 
 
 def dense_system(fits, H, root, basis):
@@ -57,7 +57,7 @@ def test_blocks_without_cones_match_a_dense_solve(chunk, K, monkeypatch):
     rng = np.random.default_rng(3)
     n, d, B = 9, 4, 7
     fits = BlockFits(rng.standard_normal((n, d)), (rng.random((B, n)) < 0.5).astype(float), rng.standard_normal((B, K)))
-    free = FreeBlocks(np.arange(B), rng.uniform(0.1, 2.0, B), rng.standard_normal((B, d)))
+    free = FreeBlocks(rng.uniform(0.1, 2.0, B), rng.standard_normal((B, d)))
     H = np.linalg.inv(free.h[:, None, None] * np.eye(d) + free.R[:, :, None] * free.R[:, None, :])
     root, basis = rng.standard_normal((n, K, K)), rng.standard_normal((K, 1))
     system = NewtonSystem(fits, basis, constant_curvature=False, unbounded_curvature=True, constrained=False)
@@ -68,23 +68,22 @@ def test_blocks_without_cones_match_a_dense_solve(chunk, K, monkeypatch):
     np.testing.assert_allclose(np.r_[x.ravel(), c], expected, rtol=1e-9, atol=1e-10)
 
 
-@pytest.mark.parametrize("n", [6, 40])
-@pytest.mark.parametrize("K", [1, 2])
-def test_semismooth_systems_without_cones_match_dense_ones(n, K):
-    """``(I + S' Q S) x = r`` where blocks outnumber the samples (n = 6) and where samples do (n = 40)."""
-    rng = np.random.default_rng(4)
-    d, B = 3, 5
+@pytest.mark.parametrize(("chunk", "times"), [(10**6, 4), (300, 5), (200, 6)])
+def test_grams_are_remembered_whatever_the_order_and_forgotten_where_there_are_many(chunk, times, monkeypatch):
+    monkeypatch.setattr(block_grams, "CHUNK", chunk)
+    rng = np.random.default_rng(5)
+    n, d, B, K = 11, 3, 9, 2
     fits = BlockFits(rng.standard_normal((n, d)), (rng.random((B, n)) < 0.5).astype(float), rng.standard_normal((B, K)))
-    active, root, border = np.array([0, 2, 3]), rng.standard_normal((n, K, K)), rng.standard_normal((K, 1))
-    free = FreeBlocks(active, rng.uniform(0.1, 2.0, 3), rng.standard_normal((3, d)))
-    each = free.h[:, None, None] * np.eye(d) + free.R[:, :, None] * free.R[:, None, :]
-    L = np.linalg.cholesky(each).transpose(0, 2, 1).reshape(-1, d)
-    system = SemismoothSystem(fits, L, np.repeat(active, d), border, root, free)
-    Z = np.stack([np.einsum("n,ni,k->nki", fits.masks[j], fits.X, fits.directions[j]) for j in active])
-    Q = np.einsum("bnki,bij,bmlj->nkml", Z, each, Z) + np.einsum("kq,lq->kl", border, border)[None, :, None, :]
-    matrix = np.einsum("nka,nkml,mlb->namb", root, Q, root).reshape(n * K, n * K) + np.eye(n * K)
-    r = rng.standard_normal((n, K))
-    np.testing.assert_allclose(system.solve(r).ravel(), np.linalg.solve(matrix, r.ravel()), rtol=1e-8, atol=1e-9)
+    root = np.sqrt(rng.uniform(0.1, 1.0, n))[:, None, None] * np.eye(K)
+    grams = BlockGrams(fits, np.ones((K, 1)), constant=True)
+    formed, original = [], block_grams.blocks_gram
+    monkeypatch.setattr(block_grams, "blocks_gram", lambda *a: formed.append(1) or original(*a))
+    for blocks in ([4, 7], [7, 4], [1, 4, 7, 8], [0], [8, 2, 1], [4, 7], [8, 2, 1]):
+        Z = np.concatenate([np.einsum("n,ni,k->nki", fits.masks[j], fits.X, fits.directions[j]) for j in blocks], 2)
+        Z = np.concatenate([np.ones((n, K, 1)), Z], axis=2)
+        expected = np.einsum("n,nka,nkb->ab", root[:, 0, 0] ** 2, Z, Z)
+        np.testing.assert_allclose(grams(np.array(blocks), root), expected, rtol=1e-12, atol=1e-13)
+    assert len(formed) == times
 
 
 @pytest.mark.parametrize("chunk", [10**6, 30])

@@ -21,7 +21,8 @@ from skconvrelu.search import pricing
 from skconvrelu.search.descent import _Balanced, descend
 from skconvrelu.search.pruning import _Lasso, rescale
 from skconvrelu.search.units import Units
-from skconvrelu.solvers import growing_newton, working_set
+from skconvrelu.solvers import block_newton, growing_newton, working_set
+from skconvrelu.solvers.block_newton import BlockNewton
 from skconvrelu.solvers.cone_faces import ConeFaces
 from skconvrelu.solvers.interior_point import InteriorPoint
 from skconvrelu.solvers.proximal_newton import ProximalNewton
@@ -35,6 +36,7 @@ COUNTED = {
     "descent, evaluations": (_Balanced, "__call__", lambda *a: 1),
     "pruning, Newton steps": (_Lasso, "newton", lambda *a: 1),
     "interior point, iterations": (InteriorPoint, "_iterate", lambda *a: 1),
+    "block Newton, steps": (BlockNewton, "_newton_step", lambda *a: 1),
     "proximal Newton, directions": (ProximalNewton, "_direction", lambda *a: 1),
     "pricing, inner steps": (pricing, "_alternate", lambda X, dual, U, schedule, *a: len(U) * sum(schedule)),
     "cones, steps": (_Batch, "step", lambda self: len(self.index)),
@@ -59,11 +61,12 @@ def warm_programs():
 
 
 def growing_programs():
-    """The proximal Newton method from nothing, by way of falling penalties."""
-    for constrained in (True, False):
-        for kind in ("squared_error", "log_loss"):
-            program = make_program(kind, n=150, d=4, n_gates=60, fraction=0.005, constrained=constrained)
-            assert growing_newton.solve(program, tol=1e-6, max_iter=1000).is_optimal(1e-6)
+    """The Newton methods from nothing, by way of falling penalties."""
+    for kind in ("squared_error", "log_loss"):
+        program = make_program(kind, n=150, d=4, n_gates=60, fraction=0.005)
+        assert growing_newton.solve(program, tol=1e-6, max_iter=1000).is_optimal(1e-6)
+        program = make_program(kind, n=150, d=4, n_gates=60, fraction=0.05, constrained=False)
+        assert block_newton.solve(program, tol=1e-6, max_iter=1000).is_optimal(1e-6)
 
 
 def projections():

@@ -1,4 +1,4 @@
-"""The scipy backend from nothing: the proximal Newton method on a working set of blocks, by way of falling penalties.
+"""The scipy backend from nothing, with cones: the proximal Newton method on a working set of blocks, by way of falling penalties.
 
 Few blocks are nonzero at the optimum, and those at one penalty are mostly those at the next. Rough solutions at falling penalties
 lead to a working set; blocks outside are priced at the dual point of each round by projections that remember their faces, the dearest
@@ -37,7 +37,7 @@ _AFTER, _FEW = 1e-3, 0.3
 
 
 def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution | None = None) -> Solution:
-    """Solve a program with a smooth loss to a relative duality gap of ``tol``, as far as the method goes; the gap is honest.
+    """Solve a program with cones and a smooth loss to a relative duality gap of ``tol``, as far as the method goes; the gap is honest.
 
     Raises
     ------
@@ -121,15 +121,13 @@ class _Pricing:
     def __init__(self, program: ConvexProgram) -> None:
         self.program = program
         self.every = np.arange(program.n_blocks)
-        self.faces = ConeFaces(program.X, program.masks(self.every)) if program.constrained else None
+        self.faces = ConeFaces(program.X, program.masks(self.every))
 
     def __call__(self, dual: Array, level: float, feasible: float = FEASIBLE) -> _Priced:
         program = self.program
         V = program.gradients(dual, self.every)
         prices = np.sqrt(np.einsum("bi,bi->b", V, V))
         long = np.flatnonzero(prices > level)
-        if self.faces is None:
-            return _Priced(prices, long, np.zeros((len(long), len(program.X))), V[long])
         # the multipliers of the last projection bound prices, too: most of them are still below beta
         known = np.sqrt(np.square(self.faces.bounded(V[long], long)).sum(axis=1))
         open_ = long[known > level]
@@ -141,9 +139,9 @@ class _Pricing:
 
 def _on(program: ConvexProgram, working: Index, start: Solution, pricing: _Pricing) -> ProximalNewton:
     """On a working set, faces taken over from the pricing at the dual point of the start."""
-    newton = ProximalNewton(program.restrict(working), replace(start, blocks=np.searchsorted(working, start.blocks)))
-    if newton.faces is not None and pricing.faces is not None:
-        newton.faces.begin_at(pricing.faces, working, newton.sigma)
+    local = replace(start, blocks=np.searchsorted(working, start.blocks))
+    newton = ProximalNewton(program.restrict(working), local)
+    newton.faces.begin_at(pricing.faces, working, newton.sigma)
     return newton
 
 

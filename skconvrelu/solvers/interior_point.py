@@ -216,9 +216,7 @@ class InteriorPoint:
             root = np.sqrt(program.weights)[:, None, None] * program.loss.curvature_root(residuals.outputs, program.Y)
         else:
             root = state.loss.curvature_root(residuals.outputs)
-        free = self.products is None
-        every = np.arange(program.n_blocks)
-        self.system.factor(blocks, root, FreeBlocks(every, *cones.reduced_inverse()) if free else None)
+        self.system.factor(blocks, root, FreeBlocks(*cones.reduced_inverse()) if self.products is None else None)
 
         point = cones.point
         square = jordan_product(point, point)

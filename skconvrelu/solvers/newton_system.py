@@ -21,9 +21,8 @@ Array = NDArray[np.float64]
 
 
 class FreeBlocks(NamedTuple):
-    """Matrices ``h_j I + r_j r_j'`` of the ``blocks`` (m,): what derivatives and inverse Hessians are without cones."""
+    """Matrices ``h_j I + r_j r_j'``, one a block: what inverse Hessians are without cones."""
 
-    blocks: Index
     h: Array
     R: Array
 
@@ -33,6 +32,10 @@ class BlockFits:
 
     def __init__(self, X: Array, masks: Array, directions: Array) -> None:
         self.X, self.masks, self.directions = X, masks, directions
+
+    def of(self, blocks: Index) -> BlockFits:
+        """The maps of some blocks."""
+        return BlockFits(self.X, self.masks[blocks], self.directions[blocks])
 
     def outputs(self, coef: Array) -> Array:
         """Outputs (n, K) of block vectors (B, d)."""
@@ -49,13 +52,13 @@ class BlockFits:
 
 def outputs_gram(fits: BlockFits, root: Array, free: FreeBlocks) -> Array:
     """``S' (sum_j Z_j (h_j I + r_j r_j') Z_j') S`` (n L, n L); outputs ``Z_j = D_j X . v_j'``, ``S`` (n, K, L) of each sample."""
-    blocks, h, R = free
+    h, R = free
     n, _, L = root.shape
     step = max(1, CHUNK // (n * L))
     parts = [slice(first, first + step) for first in range(0, len(h), step)]
 
     def rows(part: slice, factors: Array) -> Array:
-        omega = np.einsum("nkl,bk->bnl", root, fits.directions[blocks[part]]) * fits.masks[blocks[part]][:, :, None]
+        omega = np.einsum("nkl,bk->bnl", root, fits.directions[part]) * fits.masks[part][:, :, None]
         omega *= factors[:, :, None]
         return omega.reshape(len(omega), n * L)
 
@@ -72,6 +75,28 @@ def outputs_gram(fits: BlockFits, root: Array, free: FreeBlocks) -> Array:
     return matrix
 
 
+def blocks_gram(fits: BlockFits, root: Array, basis: Array, first: int = 0) -> Array:
+    """``(basis, Z)' S S' (basis, Z)`` of all blocks, (q + B d, q + B d); only the columns from ``first`` on."""
+    n, _, width = root.shape
+    size = basis.shape[1] + fits.directions.shape[0] * fits.X.shape[1]
+    gram = np.zeros((size, size - first))
+    for rows in row_parts(n, size * width):
+        design = _design(fits, root[rows], basis, rows)
+        gram += design.T @ design[:, first:]
+    return gram
+
+
+def _design(fits: BlockFits, root: Array, basis: Array, rows: slice) -> Array:
+    """Rows of ``S' (basis, Z)``, (rows * l, q + B d)."""
+    X, q = fits.X[rows], basis.shape[1]
+    (n, _, width), (B, _), d = root.shape, fits.directions.shape, X.shape[1]
+    design = np.empty((n, width, q + B * d))
+    np.einsum("nkl,kq->nlq", root, basis, out=design[:, :, :q])
+    omega = np.einsum("nkl,bk->nlb", root, fits.directions) * fits.masks[:, rows].T[:, None, :]
+    np.multiply(omega[:, :, :, None], X[:, None, None, :], out=design[:, :, q:].reshape(n, width, B, d))
+    return design.reshape(n * width, q + B * d)
+
+
 def _flops(
     data: tuple[int, ...], blocks: tuple[int, ...], constant_curvature: bool, constrained: bool
 ) -> tuple[float, float]:
@@ -85,7 +110,8 @@ def iteration_flops(program: ConvexProgram) -> float:
     """Cost of one iteration over all blocks of a program."""
     (n, d), (B, K) = program.X.shape, program.block_directions.shape
     weighing = float(n) * B * d**2 if program.constrained else 0.0
-    return min(_flops((n, d), (B, K), False, program.constrained)) + weighing
+    constant = program.loss.quadratic and not program.constrained
+    return min(_flops((n, d), (B, K), constant, program.constrained)) + weighing
 
 
 class NewtonSystem:
@@ -189,27 +215,12 @@ class NewtonSystem:
 
     # Gram side
 
-    def _design(self, rows: slice) -> Array:
-        """Rows of ``[Z v, border]`` times the curvature root, (rows * K, B d + q)."""
-        fits, root = self._fits, self._root[rows]
-        omega = np.einsum("nkl,bk->nlb", root, fits.directions)
-        omega = omega * fits.masks[:, rows].T[:, None, :]
-        n, K = omega.shape[:2]
-        design = (omega[:, :, :, None] * fits.X[rows][:, None, None, :]).reshape(n * K, -1)
-        return np.hstack([design, np.einsum("nkl,kq->nlq", root, self._basis).reshape(n * K, self._basis.shape[1])])
-
     def _factor_gram(self) -> None:
         B, d, _ = self._H.shape
         if self._gram is None or not self._constant:
-            n, K = self._root.shape[:2]
-            size = B * d + self._basis.shape[1]
-            step = max(1, CHUNK // (size * K))
-            self._gram = np.zeros((size, size))
-            for start in range(0, n, step):
-                design = self._design(slice(start, start + step))
-                self._gram += design.T @ design
+            self._gram = blocks_gram(self._fits, self._root, self._basis)
         matrix = self._gram.copy()
-        index = np.arange(B * d).reshape(B, d)
+        index = self._basis.shape[1] + np.arange(B * d).reshape(B, d)
         matrix[index[:, :, None], index[:, None, :]] += self._H
         diagonal = np.diagonal(matrix).copy()
         # relative to each diagonal entry: it only lifts what rounding made indefinite, refinement removes its effect
@@ -246,15 +257,15 @@ class NewtonSystem:
 
     def _block_solve(self, rhs: Array) -> Array:
         if self._inverse is not None:
-            _, h, R = self._inverse
+            h, R = self._inverse
             return h[:, None] * rhs + R * np.einsum("bi,bi->b", R, rhs)[:, None]
         half = np.einsum("bij,bj->bi", self._inverse_root, rhs)
         return np.einsum("bji,bj->bi", self._inverse_root, half)
 
     def _solve_once(self, rhs: Array, rhs_intercept: Array) -> tuple[Array, Array]:
         if self.uses_gram:
-            flat = cho_solve(self._factor, np.concatenate([rhs.ravel(), rhs_intercept]), check_finite=False)
-            return flat[: rhs.size].reshape(rhs.shape), flat[rhs.size :]
+            flat = cho_solve(self._factor, np.concatenate([rhs_intercept, rhs.ravel()]), check_finite=False)
+            return flat[len(rhs_intercept) :].reshape(rhs.shape), flat[: len(rhs_intercept)]
         x = self._block_solve(rhs)
         m = cho_solve(self._factor, self._root_times(self._fits.outputs(x)), check_finite=False)
         schur = self._border.T @ self._border_solution

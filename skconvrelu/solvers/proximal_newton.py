@@ -1,4 +1,4 @@
-"""Proximal-point method with semismooth Newton steps: fast from a good start, exact in its zeros and kinks.
+"""Proximal-point method with semismooth Newton steps for programs with cones: fast from a good start, exact in its zeros and kinks.
 
 Each outer step minimises the objective plus ``||u - u_k||^2 / (2 sigma)``. Its optimality condition in the outputs F alone is
 
@@ -18,11 +18,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu.program import ConvexProgram, Index
+from skconvrelu.program import ConvexProgram
 from skconvrelu.solution import Candidate, Solution
 from skconvrelu.solvers.cone_faces import ConeFaces
 from skconvrelu.solvers.loss_maps import loss_map
-from skconvrelu.solvers.newton_system import BlockFits, FreeBlocks
+from skconvrelu.solvers.newton_system import BlockFits
 from skconvrelu.solvers.semismooth_system import SemismoothSystem
 
 Array = NDArray[np.float64]
@@ -70,7 +70,7 @@ class ProximalNewton:
         blocks = np.arange(program.n_blocks)
         masks = program.masks(blocks)
         self.fits = BlockFits(program.X, masks, program.block_directions)
-        self.faces = ConeFaces(program.X, masks) if program.constrained else None
+        self.faces = ConeFaces(program.X, masks)
         self.basis = program.intercept_basis
         self.coef = np.zeros((program.n_blocks, program.X.shape[1]))
         self.coef[start.blocks] = start.coef
@@ -118,8 +118,7 @@ class ProximalNewton:
         factor = 10.0 if n_inner <= 3 else 5.0 if n_inner <= 6 else 2.0
         largest = _LAST_SIGMA * self._median_size(self.coef) / self.program.beta
         sigma = min(factor * self.sigma, largest, self.ceiling)
-        if self.faces is not None:
-            self.faces.restore(self.faces.remembered(), sigma / self.sigma)
+        self.faces.restore(self.faces.remembered(), sigma / self.sigma)
         self.loss.recentre(self.F, sigma / self.sigma)
         self.sigma = sigma
 
@@ -155,7 +154,7 @@ class ProximalNewton:
         lengths = np.sqrt(np.einsum("bi,bi->b", z, z))
         q = np.zeros_like(z)
         long = np.flatnonzero(lengths > level)  # a projection is never longer than the vector
-        q[long] = z[long] if self.faces is None else self.faces.project(z[long], long, level=level)
+        q[long] = self.faces.project(z[long], long, level=level)
         lengths = np.sqrt(np.einsum("bi,bi->b", q, q))
         shrink = np.maximum(1.0 - level / np.where(lengths > 0.0, lengths, 1.0), 0.0)
         coef = q * np.where(lengths > 0.0, shrink, 0.0)[:, None]
@@ -176,7 +175,7 @@ class ProximalNewton:
     def _newton_step(self, point: _Point) -> _Point | None:
         """One semismooth Newton step with backtracking on the dual function; None when it cannot be lowered."""
         dz, slope = self._direction(point)
-        memory = None if self.faces is None else self.faces.remembered()
+        memory = self.faces.remembered()
         step = 1.0
         size = float(np.abs(point.residual).max())
         for _ in range(30):
@@ -187,8 +186,7 @@ class ProximalNewton:
             if abs(change) <= 1e-13 * abs(point.merit) and np.abs(trial.residual).max() < 0.9 * size:
                 return trial  # the merit has no digits left, the residual has
             step *= float(np.clip(-0.5 * slope * step / (change - slope * step), 0.1, 0.5))
-            if self.faces is not None and memory is not None:
-                self.faces.restore(memory)
+            self.faces.restore(memory)
         return None
 
     def _direction(self, point: _Point) -> tuple[Array, float]:
@@ -198,42 +196,26 @@ class ProximalNewton:
         shrinkages: ``dF = -(I + Q S S')^-1 R``.
         """
         root = self.loss.root(point.z, float(np.abs(point.residual).max()))
-        border = np.sqrt(self.sigma * self.free) * self.basis
-        system = SemismoothSystem(self.fits, *self._derivative_factor(point), border, root, self._free_blocks(point))
+        system = self._system(point, root)
         rhs = np.einsum("nkl,nk->nl", root, point.residual)
         x = system.solve(rhs)
         dF = system.derivative(np.einsum("nkl,nl->nk", root, x)) - point.residual
         return self.loss.change(point.z, dF), -float(np.einsum("nl,nl->", rhs, x))
 
-    def _derivative_factor(self, point: _Point) -> tuple[Array, Index]:
-        """Rows ``l`` (p, d) with the block each belongs to: ``sigma`` times the derivative of prox_j is the sum of their l l'.
-
-        On its face a prox shrinks by ``1 - kappa`` across the projection and not at all along it.
-        """
-        level = self.sigma * self.program.beta
-        active = np.flatnonzero(point.lengths > level)
-        keep = np.sqrt(1.0 - level / point.lengths[active])
-        along = point.q[active] / point.lengths[active, None]
-        if self.faces is None:
-            Q, spans = np.broadcast_to(np.eye(along.shape[1]), (len(active), *(along.shape[1],) * 2)), None
-        else:
-            Q, spans = self.faces.tangents(active)
-        coordinates = np.einsum("bik,bi->bk", Q, along)
-        L = keep[:, None, None] * Q + ((1.0 - keep)[:, None] * along)[:, :, None] * coordinates[:, None, :]
-        L = np.sqrt(self.sigma) * L.transpose(0, 2, 1)
-        if spans is None:
-            return np.ascontiguousarray(L.reshape(-1, L.shape[2])), np.repeat(active, L.shape[1])
-        return L[spans], np.repeat(active, spans.sum(axis=1))
-
-    def _free_blocks(self, point: _Point) -> FreeBlocks | None:
-        """The derivatives of shrinkages without cones, ``sigma ((1 - kappa) I + kappa a a')`` along the unit vectors a."""
-        if self.faces is not None:
-            return None
+    def _system(self, point: _Point, root: Array) -> SemismoothSystem:
+        """The outputs' system: on its face ``prox_j`` shrinks by ``1 - kappa`` across the projection and not at all along it."""
         level = self.sigma * self.program.beta
         active = np.flatnonzero(point.lengths > level)
         lengths = point.lengths[active]
-        along = (np.sqrt(self.sigma * level / lengths) / lengths)[:, None] * point.q[active]
-        return FreeBlocks(active, self.sigma * (1.0 - level / lengths), along)
+        along = point.q[active] / lengths[:, None]
+        Q, spans = self.faces.tangents(active)
+        keep = np.sqrt(1.0 - level / lengths)
+        coordinates = np.einsum("bik,bi->bk", Q, along)
+        L = keep[:, None, None] * Q + ((1.0 - keep)[:, None] * along)[:, :, None] * coordinates[:, None, :]
+        L = np.sqrt(self.sigma) * L.transpose(0, 2, 1)
+        owner = np.repeat(active, spans.sum(axis=1))
+        border = np.sqrt(self.sigma * self.free) * self.basis
+        return SemismoothSystem(self.fits, L[spans], owner, border, root)
 
     # what is handed over
 
@@ -251,7 +233,7 @@ class ProximalNewton:
         prices = np.sqrt(np.einsum("bi,bi->b", V, V))
         dear = np.flatnonzero(prices > program.beta)
         rho = np.zeros((len(dear), len(program.X)))
-        if self.faces is not None and len(dear):
+        if len(dear):
             memory = self.faces.remembered()
             self.faces.restore(memory, 1.0 / self.sigma)
             self.faces.project(V[dear], dear, level=_CLEARLY_BELOW * program.beta)

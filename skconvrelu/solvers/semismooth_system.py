@@ -11,14 +11,10 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
 from skconvrelu._products import CHUNK
-from skconvrelu.solvers.newton_system import BlockFits, FreeBlocks, outputs_gram
+from skconvrelu.solvers.newton_system import BlockFits
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
-
-
-#: what an operation on the side of the degrees of freedom costs, since d times as many rows are formed there
-_FORMING = 2.0
 
 
 class SemismoothSystem:
@@ -35,25 +31,15 @@ class SemismoothSystem:
         Output directions of a free intercept, times the root of its weight in Q.
     root : ndarray of shape (n, K, l)
         ``S`` of each sample.
-    free : FreeBlocks, default=None
-        The same derivatives where there are no cones.
     """
 
-    def __init__(
-        self,
-        fits: BlockFits,
-        L: Array,
-        owner: Index,
-        border: Array,
-        root: Array,
-        free: FreeBlocks | None = None,
-    ) -> None:
-        self.fits, self.L, self.owner, self.border, self.root, self.free = fits, L, owner, border, root, free
+    def __init__(self, fits: BlockFits, L: Array, owner: Index, border: Array, root: Array) -> None:
+        self.fits, self.L, self.owner, self.border, self.root = fits, L, owner, border, root
         self._border_rows = np.einsum("nkl,kq->qnl", root, border)
 
     def solve(self, r: Array) -> Array:
         """``x`` (n, l) for ``r`` (n, l)."""
-        by_outputs = self._by_outputs(r.size)
+        by_outputs = len(self.L) + self.border.shape[1] >= r.size
         matrix = self._outputs_gram() if by_outputs else self._gram()
         matrix[np.diag_indices_from(matrix)] += 1.0
         factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
@@ -62,13 +48,6 @@ class SemismoothSystem:
         blocks, c = self._gather(r)
         inner = cho_solve(factor, np.concatenate([blocks, c]), check_finite=False)
         return r - np.einsum("nkl,nk->nl", self.root, self._outputs(inner[: len(blocks)], inner[len(blocks) :]))
-
-    def _by_outputs(self, N: int) -> bool:
-        """Whether a matrix of the size of the outputs is the cheaper one."""
-        p = len(self.L) + self.border.shape[1]
-        if self.free is None or N**2 > CHUNK:  # the smaller one is also the one that takes less memory
-            return p >= N
-        return N**2 * (2.0 * len(self.free.blocks) + N / 3) <= _FORMING * p**2 * (N + p / 3)
 
     def derivative(self, G: Array) -> Array:
         """``Q G`` for G (n, K)."""
@@ -113,10 +92,6 @@ class SemismoothSystem:
         """``S' Z' Z S`` over all outputs."""
         n, _, width = self.root.shape
         border = self._border_rows.reshape(self.border.shape[1], n * width)
-        if self.free is not None:
-            matrix = outputs_gram(self.fits, self.root, self.free)
-            matrix += border.T @ border
-            return matrix
         matrix = border.T @ border
         step = max(1, CHUNK // (n * width))
         for first in range(0, len(self.L), step):

@@ -1,4 +1,7 @@
-"""The scipy backend where a good start is at hand: the proximal Newton method, with the interior point to finish or to fall back on."""
+"""The scipy backend where a good start is at hand: the proximal Newton method, with the interior point to finish or to fall back on.
+
+What has no cones, and is not searched for, is left to the interior point.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution 
     few = program.n_blocks * program.X.shape[1] <= _FEW * program.Y.size
     flops = iteration_flops(program)
     cheap = few and flops <= _CHEAP if program.loss.smooth else flops <= _CHEAP_KINKED
-    if start is None or not len(start.blocks) or cheap:
+    if start is None or not len(start.blocks) or cheap or not program.constrained:
         return working_set.solve_all(program, tol=tol, max_iter=max_iter, start=start)
     solution = None
     # where it breaks down the interior point, whose matrices are lifted and steps shorter, takes over

@@ -1,0 +1,178 @@
+"""Newton's method on nonzero blocks: against the interior point and a conic solver, and what it does where it does not pay."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from problems import SMOOTH, make_program, with_beta
+
+from skconvrelu import ConvexReLURegressor
+from skconvrelu.solvers import block_newton, clarabel, cold, working_set
+from skconvrelu.solvers.block_newton import BlockNewton
+
+
+def gated(kind="squared_error", **sizes):
+    return make_program(kind, constrained=False, **({"n": 150, "d": 4, "n_gates": 60, "fraction": 0.1} | sizes))
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("fraction", [0.5, 0.05])
+@pytest.mark.parametrize("kind", SMOOTH)
+def test_reaches_the_optimum_of_the_interior_point(kind, fraction, fit_intercept):
+    program = gated(kind, fraction=fraction, fit_intercept=fit_intercept)
+    reference = working_set.solve_all(program, tol=1e-10, max_iter=500)
+    found = block_newton.solve(program, tol=1e-8, max_iter=1000)
+    assert found.is_optimal(1e-8)
+    assert abs(found.objective - reference.objective) <= 2e-8 * reference.objective
+    prices = np.linalg.norm(program.gradients(found.dual, np.arange(program.n_blocks)), axis=1)
+    assert prices.max() <= program.beta * (1.0 + 1e-8)
+    assert found.dual_objective == pytest.approx(program.dual_value(found.dual), rel=1e-12)
+    assert len(found.blocks) >= 2
+
+
+def test_agrees_with_a_conic_solver():
+    program = gated(n=60, n_gates=30)
+    reference = clarabel.solve(program, tol=1e-9, max_iter=200)
+    assert block_newton.solve(program, tol=1e-8, max_iter=500).objective == pytest.approx(reference.objective, rel=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["squared_error", "log_loss-3"])
+def test_steps_converge_quadratically(kind):
+    """At the optimum's blocks the expected gain is squared from step to step, up to a constant."""
+    program = gated(kind, n=200)
+    solution = block_newton.solve(program, tol=1e-10, max_iter=500)
+    newton = BlockNewton(program, replace(solution, coef=1.05 * solution.coef), np.inf)
+    gains = np.array([newton._newton_step(program) for _ in range(3)])
+    assert gains[0] > 1e-8
+    assert gains[1] < 0.05 * gains[0]
+    assert gains[2] < 0.05 * gains[1] or gains[2] < 1e-15
+
+
+@pytest.mark.parametrize("kind", ["squared_error", "log_loss-3", "squared_hinge"])
+def test_every_step_lowers_the_objective_and_is_counted(kind, monkeypatch):
+    program = gated(kind, fraction=0.03)
+    values, step = [], BlockNewton._newton_step
+
+    def watched(self, at_beta):
+        before = at_beta.loss_value(self.F) + at_beta.penalty(self.coef)
+        expected = step(self, at_beta)
+        values.append((before, at_beta.loss_value(self.F) + at_beta.penalty(self.coef), expected))
+        return expected
+
+    monkeypatch.setattr(BlockNewton, "_newton_step", watched)
+    found = block_newton.solve(program, tol=1e-8, max_iter=1000)
+    before, after, expected = np.array(values).T
+    assert (after <= before * (1.0 + 2e-15)).all()
+    assert (after < before)[expected > 1e-14].all()
+    assert found.n_iter == len(values)
+
+
+def test_blocks_leave_and_enter():
+    """From a start on the wrong blocks, those of another penalty's and some with outputs of the wrong sign."""
+    program = gated(fraction=0.1)
+    reference = block_newton.solve(program, tol=1e-9, max_iter=500)
+    other = np.setdiff1d(np.arange(program.n_blocks), reference.blocks)[:10]
+    start = replace(reference, blocks=other, coef=np.random.default_rng(0).standard_normal((10, program.X.shape[1])))
+    found = block_newton.solve(program, tol=1e-9, max_iter=500, start=start)
+    assert found.objective == pytest.approx(reference.objective, rel=1e-8)
+    assert set(found.blocks) == set(reference.blocks)
+    again = block_newton.solve(program, tol=1e-9, max_iter=500, start=reference)
+    assert again.n_iter < 0.3 * reference.n_iter
+
+
+def test_falling_penalties_keep_systems_small(monkeypatch):
+    """Hardly a block enters that is not needed in the end, and most steps are on fewer."""
+    program = gated(n=400, n_gates=200, fraction=0.03)
+    sizes = []
+    monkeypatch.setattr(
+        BlockNewton,
+        "_newton_step",
+        lambda self, p, _step=BlockNewton._newton_step: sizes.append(len(self.blocks)) or _step(self, p),
+    )
+    found = block_newton.solve(program, tol=1e-6, max_iter=500)
+    assert max(sizes) <= 1.5 * len(found.blocks)
+    assert np.mean(sizes) < 0.8 * max(sizes)
+
+
+def test_equal_blocks_are_no_obstacle():
+    """A Hessian that is singular along the difference of two copies of a block."""
+    program = gated(fraction=0.1)
+    doubled = replace(
+        program, block_patterns=np.repeat(program.block_patterns, 2), block_directions=np.repeat(program.block_directions, 2, 0)
+    )  # fmt: skip
+    reference = block_newton.solve(program, tol=1e-8, max_iter=500)
+    found = block_newton.solve(doubled, tol=1e-8, max_iter=500)
+    assert found.objective == pytest.approx(reference.objective, rel=2e-8)
+
+
+@pytest.mark.parametrize("max_iter", [0, 3, 11])
+def test_it_ends_with_an_honest_gap_when_iterations_run_out(max_iter):
+    program = gated(fraction=0.03)
+    short = block_newton.solve(program, tol=1e-9, max_iter=max_iter)
+    best = block_newton.solve(program, tol=1e-9, max_iter=1000)
+    assert short.n_iter <= max_iter
+    assert short.gap > 1e-9 * short.objective
+    assert short.dual_objective <= best.objective <= short.objective
+
+
+def test_it_gives_up_where_it_needs_more_work_than_it_is_worth():
+    program = gated(fraction=0.02)
+    whole = block_newton.solve(program, tol=1e-6, max_iter=500)
+    worth = 0.3 * block_newton._LIKELY * block_newton._step_flops(program, len(whole.blocks))
+    short = block_newton.solve(program, tol=1e-6, max_iter=500, worth=worth)
+    assert not short.is_optimal(1e-6)
+    assert short.n_iter < 0.7 * whole.n_iter
+
+
+def test_above_the_largest_penalty_nothing_moves():
+    program = gated()
+    found = block_newton.solve(with_beta(program, 20.0 * program.beta), tol=1e-8, max_iter=100)
+    assert (found.n_iter, len(found.blocks)) == (0, 0)
+    assert found.is_optimal(1e-8)
+
+
+@pytest.mark.parametrize(("kind", "fraction", "taken"), [
+    ("squared_error", 0.3, True), ("squared_error", 0.05, True), ("squared_error", 0.01, False), ("log_loss", 0.3, True),
+    ("log_loss", 0.03, False), ("quantile", 0.3, False),
+])  # fmt: skip
+def test_cold_solves_begin_with_it_where_few_blocks_are_nonzero(kind, fraction, taken, monkeypatch):
+    calls = []
+    monkeypatch.setattr(
+        block_newton, "solve", lambda *a, _solve=block_newton.solve, **k: calls.append(1) or _solve(*a, **k)
+    )
+    found = cold.solve(gated(kind, n=400, d=6, fraction=fraction), tol=1e-6, max_iter=1000)
+    assert found.is_optimal(1e-6)
+    assert len(calls) == taken
+
+
+def test_the_interior_point_finishes_what_it_gives_up(monkeypatch):
+    program = gated(fraction=0.1)
+    alone = working_set.solve(program, tol=1e-6, max_iter=1000)
+    looks = iter([True] * 5)
+    monkeypatch.setattr(block_newton, "pays", lambda *args: next(looks, False))
+    found = cold.solve(program, tol=1e-6, max_iter=1000)
+    assert found.is_optimal(1e-6)
+    assert found.n_iter > alone.n_iter
+
+
+def test_a_breakdown_is_taken_over_by_the_interior_point(monkeypatch):
+    def fails(*args, **kwargs):
+        raise np.linalg.LinAlgError("singular")
+
+    monkeypatch.setattr(block_newton, "solve", fails)
+    assert cold.solve(gated(n=400), tol=1e-6, max_iter=1000).is_optimal(1e-6)
+
+
+def test_estimators_with_gates_are_trained_by_it(monkeypatch):
+    calls = []
+    monkeypatch.setattr(
+        block_newton, "solve", lambda *a, _solve=block_newton.solve, **k: calls.append(1) or _solve(*a, **k)
+    )
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 5))
+    y = np.abs(X[:, 0]) + 0.1 * rng.standard_normal(300)
+    model = ConvexReLURegressor(
+        0.05, refine=False, activation="gated_relu", n_arrangements=50, random_state=0, solver="scipy"
+    ).fit(X, y)
+    assert calls
+    assert model.dual_gap_ <= 1e-4 * model.objective_
