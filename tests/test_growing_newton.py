@@ -70,10 +70,11 @@ def test_every_newton_step_is_counted_once(fraction, max_iter, monkeypatch):
     assert found.n_iter == len(steps) <= max_iter
 
 
-def test_the_interior_point_takes_over_after_as_much_work():
+def test_the_interior_point_takes_over_after_as_much_work(monkeypatch):
     """Weak penalties of noise leave more variables than samples; both kinds of steps are counted."""
+    monkeypatch.setattr(cold, "_STEPS", 0.0)
     program = make_program("squared_error", n=200, d=4, n_gates=80, fraction=0.003)
-    steps = cold._steps_in_cones(program)
+    steps = cold._steps_in_cones(program, 0.003)
     newton = growing_newton.solve(program, tol=1e-6, max_iter=steps)
     assert not newton.is_optimal(1e-6)
     assert 0.2 * steps <= newton.n_iter <= steps
@@ -83,22 +84,27 @@ def test_the_interior_point_takes_over_after_as_much_work():
     assert found.n_iter == newton.n_iter + alone.n_iter
 
 
-def test_newton_steps_are_worth_more_where_the_systems_of_all_blocks_are_large():
-    few = cold._steps_in_cones(make_program("squared_error", n=60, d=3, n_gates=20))
-    many = cold._steps_in_cones(make_program("squared_error", n=400, d=8, n_gates=100))
-    assert few < cold._LEAST < many
-
-
-@pytest.mark.parametrize(("n", "fraction", "taken"), [(100, 0.05, False), (100, 0.5, True), (200, 0.05, True)])
-def test_it_takes_narrow_programs_and_strong_penalties_and_the_interior_point_the_rest(n, fraction, taken, monkeypatch):
+@pytest.mark.parametrize(("n", "d", "n_gates", "fraction", "taken"), [
+    (60, 3, 40, 0.1, False), (400, 8, 100, 0.1, True), (400, 8, 100, 0.02, True), (100, 4, 60, 0.5, True), (150, 4, 60, 0.01, False),
+    (80, 25, 40, 0.5, False), (300, 25, 100, 0.5, True), (300, 25, 100, 0.01, False),
+])  # fmt: skip
+def test_it_takes_strong_penalties_and_what_is_large_and_the_interior_point_the_rest(
+    n, d, n_gates, fraction, taken, monkeypatch
+):
     calls = []
     monkeypatch.setattr(
         growing_newton, "solve", lambda *a, _solve=growing_newton.solve, **k: calls.append(1) or _solve(*a, **k)
     )
-    program = make_program("squared_error", n=n, d=4, n_gates=60, fraction=fraction)
-    monkeypatch.setattr(cold, "_LEAST", 1)
-    assert cold.solve(program, tol=1e-6, max_iter=1000).is_optimal(1e-6)
+    program = make_program("squared_error", n=n, d=d, n_gates=n_gates, fraction=fraction)
+    assert cold.solve(program, tol=1e-5, max_iter=1000).is_optimal(1e-5)
     assert len(calls) == taken
+
+
+def test_newton_steps_are_worth_more_where_the_systems_of_all_blocks_are_large():
+    many = make_program("squared_error", n=400, d=8, n_gates=400)
+    half = many.restrict(np.arange(many.n_blocks // 2))
+    assert cold._steps_in_cones(many, 0.1) > 1.5 * cold._steps_in_cones(half, 0.1)
+    assert cold._steps_in_cones(many, 0.3) > 1.5 * cold._steps_in_cones(many, 0.1)
 
 
 def test_a_breakdown_is_taken_over_by_the_interior_point(monkeypatch):

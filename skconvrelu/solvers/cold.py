@@ -12,24 +12,23 @@ from skconvrelu.solution import Solution
 from skconvrelu.solvers import block_newton, growing_newton, working_set
 from skconvrelu.solvers.newton_system import iteration_flops
 
-#: beta, in units of its maximum, from which few blocks are nonzero in cones, where the gradients overstate that maximum
-_STRONG = 0.2
-#: iterations of the interior point that Newton steps are weighed against, somewhat fewer than it takes; products with all blocks in a
-#: Newton step with cones (a dozen steps of projections and more); and what either takes besides, in multiply-adds
-_ITERATIONS, _PRODUCTS, _BESIDES = 18.0, 70.0, 1.5e7
-#: Newton steps with cones that a solve takes at least
-_LEAST = 20
-#: iterations without cones; least beta in units of its maximum there, and where about a first working set of blocks is nonzero
-_ITERATIONS_WITHOUT, _WEAKEST, _TYPICAL = 10.0, 0.02, 0.2
+#: iterations of the interior point with cones that Newton steps are weighed against, somewhat fewer than it takes; products with the
+#: blocks of a working set in a Newton step (a dozen steps of projections and more); and what either takes besides, in multiply-adds
+_ITERATIONS, _PRODUCTS, _SEEN, _BESIDES = 18.0, 45.0, 200, 1.5e7
+#: Newton steps with cones that a solve takes at this beta in units of its maximum, at weaker ones inversely to its root; and by what they
+#: are cheaper at stronger ones, with few nonzero blocks
+_STEPS, _STRONG, _CHEAPER = 20.0, 0.2, 3.0
+#: iterations without cones; beta where about a first working set of blocks is nonzero, and the least with few of them
+_ITERATIONS_WITHOUT, _TYPICAL, _WEAKEST = 10.0, 0.2, 0.02
 
 
 def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution | None = None) -> Solution:
     """Solve to a relative duality gap of ``tol``; never raises for slow convergence, the solution carries its honest gap.
 
-    Unless few blocks are nonzero the interior point is the faster one without cones, since its systems are small, and where few blocks
-    already have more variables than there are samples. Where the loss has kinks it is the more accurate one. The Newton methods are
-    given up after about as much work as the interior point would take, whose iterations hardly depend on how many blocks are nonzero
-    and which does better without a start than with a rough one.
+    The Newton methods see the nonzero blocks only, and few others. The interior point sees all, in iterations whose cost and number
+    hardly depend on how many are nonzero: it is the faster one where its systems are small or many blocks are nonzero, and the more
+    accurate one where the loss has kinks. The Newton methods are given up after about as much work as it would take; it does better
+    without a start than with a rough one.
     """
     spent = 0
     if program.loss.smooth and program.n_blocks > working_set.FIRST:
@@ -47,16 +46,17 @@ def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution 
 
 def _in_cones(program: ConvexProgram, tol: float, max_iter: int, start: Solution | None) -> Solution | None:
     """By the growing Newton method, as far as it pays; None where it does not."""
-    steps = _steps_in_cones(program)
-    few = working_set.FIRST * program.X.shape[1] <= len(program.X)
-    if steps < _LEAST or not (few or _strength(program) >= _STRONG):
+    strength = _strength(program)
+    steps = _steps_in_cones(program, strength)
+    if steps < _STEPS * np.sqrt(_STRONG / strength):
         return None
     return growing_newton.solve(program, tol=tol, max_iter=min(max_iter, steps), start=start)
 
 
-def _steps_in_cones(program: ConvexProgram) -> int:
+def _steps_in_cones(program: ConvexProgram, strength: float) -> int:
     """Newton steps that take as much work as a solve by the interior point."""
-    step = _PRODUCTS * program.n_blocks * program.X.size
+    (n, d), seen = program.X.shape, min(program.n_blocks, _SEEN)
+    step = _PRODUCTS * seen * d * (n + d**2) / (_CHEAPER if strength >= _STRONG else 1.0)
     return int(_ITERATIONS * (iteration_flops(program) + _BESIDES) / (step + _BESIDES))
 
 
