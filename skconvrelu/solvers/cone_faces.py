@@ -11,6 +11,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu._products import row_parts
+from skconvrelu.solvers.face_factors import FaceFactors, gram
+
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
@@ -42,6 +45,7 @@ class ConeFaces:
         self._index = np.zeros((B, d), dtype=np.intp)  # slots of active rows
         self._on = np.zeros((B, d), dtype=bool)
         self._rho = np.zeros((B, d))
+        self._factors = FaceFactors(B, d) if FaceFactors.pay(B, d) else None
         self._screens = len(self.rows) > _ALL
         if self._screens:
             # unit points, the constraints nearest to them, and how far a point may move before another one can be violated
@@ -55,6 +59,9 @@ class ConeFaces:
         They violate no constraint by more than ``feasible`` times the length of the vector, unless they are certain to be no longer than
         ``level``: those need not be known.
         """
+        parts = list(row_parts(len(V), V.shape[1] ** 2))
+        if len(parts) > 1:
+            return np.concatenate([self.project(V[p], cones[p], level=level, feasible=feasible) for p in parts])
         out = np.zeros_like(V)
         sizes = np.sqrt(np.einsum("bi,bi->b", V, V))
         open_ = np.flatnonzero(sizes > 0.0)
@@ -62,11 +69,8 @@ class ConeFaces:
             if not len(open_):
                 break
             own = cones[open_]
-            normals = self._normals(own)
-            settled = self._step(own, normals, V[open_])
-            settled_rows = open_[settled]
-            rho = self._rho[own[settled], : normals.shape[1]]
-            u = V[settled_rows] + np.einsum("bki,bk->bi", normals[settled], rho)
+            settled, u = self._step(own, V[open_])
+            settled_rows, u = open_[settled], u[settled]
             finished = np.sqrt(np.einsum("bi,bi->b", u, u)) <= level
             unsure = np.flatnonzero(~finished)
             finished[unsure] = self._add_worst(own[settled][unsure], u[unsure], sizes[settled_rows][unsure], feasible)
@@ -78,20 +82,37 @@ class ConeFaces:
         out[(length <= _ZERO * sizes) | (self._on[cones].sum(axis=1) >= V.shape[1])] = 0.0
         return out
 
+    def _width(self, cones: Index) -> int:
+        """Slots up to the last one in use, one at least."""
+        return 1 + int(np.flatnonzero(self._on[cones].any(axis=0)).max(initial=0))
+
     def _normals(self, cones: Index) -> Array:
         """Signed unit normals (b, k, d) of the active constraints, a slot each; zero in empty slots, of which none is last."""
-        width = 1 + int(np.flatnonzero(self._on[cones].any(axis=0)).max(initial=0))
+        width = self._width(cones)
         index, on = self._index[cones, :width], self._on[cones, :width]
         return self.A[index] * (self.signs[cones[:, None], index] * on)[:, :, None]
 
-    def _step(self, cones: Index, normals: Array, V: Array) -> NDArray[np.bool_]:
-        """Minimise over the multipliers of the active sets, or go until one becomes zero and drop it; True: minimised."""
-        width = normals.shape[1]
+    def _unbounded(self, cones: Index, on: NDArray[np.bool_], V: Array) -> tuple[Array, Array]:
+        """Multipliers (b, k) of either sign that minimise over the active sets, and ``v + A' rho`` (b, d)."""
+        if self._factors is None:
+            normals = self._normals(cones)
+            rho: Array = -np.linalg.solve(gram(normals, on), normals @ V[:, :, None])[:, :, 0]
+            moved: Array = V + np.einsum("bki,bk->bi", normals, rho)
+            return rho, moved
+        stale = self._factors.stale(cones)
+        if len(stale):
+            normals = self._normals(stale)
+            self._factors.renew(stale, normals, self._on[stale, : normals.shape[1]])
+        rho, U = np.empty(on.shape), np.empty(V.shape)
+        for i, cone in enumerate(cones):
+            rho[i], U[i] = self._factors.solve(cone, on[i], V[i])
+        return rho, U
+
+    def _step(self, cones: Index, V: Array) -> tuple[NDArray[np.bool_], Array]:
+        """Minimise over the multipliers of the active sets, or go until one becomes zero and drop it; True: minimised, at that point."""
+        width = self._width(cones)
         on, old = self._on[cones, :width], self._rho[cones, :width]
-        gram = normals @ normals.transpose(0, 2, 1)
-        slots = np.arange(width)
-        gram[:, slots, slots] += np.where(on, 1e-14, 1.0)
-        new = -np.linalg.solve(gram, normals @ V[:, :, None])[:, :, 0]
+        new, U = self._unbounded(cones, on, V)
         negative = on & (new < 0.0)
         short = np.flatnonzero(negative.any(axis=1))
         if len(short):  # where none is negative the step is a full one
@@ -101,11 +122,14 @@ class ConeFaces:
             drop = low & (reach <= step * (1.0 + 1e-12))
             new[short] = np.where(drop, 0.0, np.maximum(old + step * (full - old), 0.0))
             on[short] &= ~drop
+            if self._factors is not None:
+                for cone, slots in zip(cones[short], drop, strict=True):
+                    self._factors.drop(cone, np.flatnonzero(slots))
         new[~on] = 0.0
         self._rho[cones, :width], self._on[cones, :width] = new, on
         settled = np.ones(len(cones), dtype=bool)
         settled[short] = False
-        return settled
+        return settled, U
 
     def _add_worst(self, cones: Index, U: Array, sizes: Array, feasible: float) -> NDArray[np.bool_]:
         """Activate the most violated constraint of each cone; True where none is worth it, and the projection is done."""
@@ -122,6 +146,9 @@ class ConeFaces:
         self._index[cones[add], slot] = worst[add]
         self._on[cones[add], slot] = True
         self._rho[cones[add], slot] = 0.0
+        if self._factors is not None:
+            for cone, where, row in zip(cones[add], slot, worst[add], strict=True):
+                self._factors.add(cone, where, self.signs[cone, row] * self.A[row])
         return finished
 
     def _worst(self, cones: Index, U: Array) -> tuple[Index, Array]:
@@ -177,7 +204,10 @@ class ConeFaces:
 
     def restore(self, memory: tuple[Index, NDArray[np.bool_], Array], factor: float = 1.0) -> None:
         """Go back to remembered active sets; ``factor`` scales multipliers with the vectors to be projected next."""
-        self._index, self._on, self._rho = memory[0].copy(), memory[1].copy(), factor * memory[2]
+        index, on, rho = memory
+        if self._factors is not None:
+            self._factors.forget(((on != self._on) | (on & (index != self._index))).any(axis=1))
+        self._index, self._on, self._rho = index.copy(), on.copy(), factor * rho
 
     def begin_at(self, other: ConeFaces, cones: Index, factor: float) -> None:
         """Take over what another one remembers of these of its cones."""

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu._products import row_parts
 from skconvrelu.program import ConvexProgram
 from skconvrelu.solution import Candidate, Solution
 from skconvrelu.solvers.cone_faces import ConeFaces
@@ -208,14 +209,20 @@ class ProximalNewton:
         active = np.flatnonzero(point.lengths > level)
         lengths = point.lengths[active]
         along = point.q[active] / lengths[:, None]
-        Q, spans = self.faces.tangents(active)
         keep = np.sqrt(1.0 - level / lengths)
-        coordinates = np.einsum("bik,bi->bk", Q, along)
-        L = keep[:, None, None] * Q + ((1.0 - keep)[:, None] * along)[:, :, None] * coordinates[:, None, :]
-        L = np.sqrt(self.sigma) * L.transpose(0, 2, 1)
-        owner = np.repeat(active, spans.sum(axis=1))
+        L, owner = [], []
+        for part in row_parts(len(active), point.q.shape[1] ** 2):
+            Q, spans = self.faces.tangents(active[part])
+            coordinates = np.einsum("bik,bi->bk", Q, along[part])
+            moved = keep[part, None, None] * Q
+            moved += ((1.0 - keep[part])[:, None] * along[part])[:, :, None] * coordinates[:, None, :]
+            L.append(np.sqrt(self.sigma) * moved.transpose(0, 2, 1)[spans])
+            owner.append(np.repeat(active[part], spans.sum(axis=1)))
         border = np.sqrt(self.sigma * self.free) * self.basis
-        return SemismoothSystem(self.fits, L[spans], owner, border, root)
+        none = np.zeros((0, point.q.shape[1])), np.zeros(0, dtype=np.intp)
+        return SemismoothSystem(
+            self.fits, np.concatenate([none[0], *L]), np.concatenate([none[1], *owner]), border, root
+        )
 
     # what is handed over
 
