@@ -96,9 +96,8 @@ class ConeFaces:
         """Multipliers (b, k) of either sign that minimise over the active sets, and ``v + A' rho`` (b, d)."""
         if self._factors is None:
             normals = self._normals(cones)
-            rho: Array = -np.linalg.solve(gram(normals, on), normals @ V[:, :, None])[:, :, 0]
-            moved: Array = V + np.einsum("bki,bk->bi", normals, rho)
-            return rho, moved
+            free = np.asarray(-np.linalg.solve(gram(normals, on), normals @ V[:, :, None])[:, :, 0], dtype=np.float64)
+            return free, V + np.einsum("bki,bk->bi", normals, free)
         stale = self._factors.stale(cones)
         if len(stale):
             normals = self._normals(stale)
