@@ -155,6 +155,25 @@ def test_the_interior_point_finishes_what_it_gives_up(monkeypatch):
     assert found.n_iter > alone.n_iter
 
 
+def test_hessians_without_a_factor_are_lifted(monkeypatch):
+    matrix = np.diag([1.0, -1e-9])
+    assert block_newton._solution(matrix, np.ones(2), 1e-12) is None
+    np.testing.assert_allclose(block_newton._solution(matrix, np.ones(2), 1e-3), [-1.0 / 1.001, -1e3], rtol=1e-5)
+    program = gated(fraction=0.1)
+    reference = block_newton.solve(program, tol=1e-8, max_iter=500)
+    solution, refused = block_newton._solution, []
+
+    def refusing(hessian, gradient, lift):
+        if lift < 1e-9:
+            return refused.append(lift)
+        return solution(hessian, gradient, lift)
+
+    monkeypatch.setattr(block_newton, "_solution", refusing)
+    found = block_newton.solve(program, tol=1e-8, max_iter=500)
+    assert refused
+    assert found.objective == pytest.approx(reference.objective, rel=2e-8)
+
+
 def test_a_breakdown_is_taken_over_by_the_interior_point(monkeypatch):
     def fails(*args, **kwargs):
         raise np.linalg.LinAlgError("singular")

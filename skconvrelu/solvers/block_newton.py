@@ -8,6 +8,7 @@ the origin becomes zero, and one whose price is above beta enters with a length 
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -31,8 +32,9 @@ _ENTERING = 8
 _SMALL = 0.1
 #: Newton steps between two looks at the prices, and shortenings of one
 _STEPS, _SHORTER = 20, 10
-#: looks without a better gap after which rounding must be what is left; and what it may add to an objective, relative to it
-_PATIENCE, _ROUNDING = 3, 1e-15
+#: looks without a better gap, or an objective lower by this share of it, after which rounding must be what is left; and what it may add
+#: to an objective, relative to it
+_PATIENCE, _GAIN, _ROUNDING = 3, 1e-3, 1e-15
 #: Newton steps that are likely to be left at any time; what each takes besides its system, in multiply-adds; and the exponent by which
 #: weaker penalties have more nonzero blocks
 _LIKELY, _BESIDES, _MORE = 8, 5e6, 0.6
@@ -47,11 +49,6 @@ def solve(
     """Solve a program without cones and with a smooth loss to a relative gap of ``tol``, as far as the method goes; the gap is honest.
 
     It stops early when it seems to need more than ``worth`` multiply-adds, since too many blocks are nonzero.
-
-    Raises
-    ------
-    LinAlgError
-        If a Newton system breaks down.
     """
     newton = BlockNewton(program, start, worth)
     beta = program.beta if start is not None and len(start.blocks) else newton.top_price()
@@ -111,10 +108,11 @@ class BlockNewton:
         """Newton steps and entering blocks until the relative gap at a penalty is below ``tol``, or nothing is gained any more."""
         program = replace(self.program, beta=beta)
         best: Candidate | None = None
-        least, in_vain = np.inf, 0
+        least, lowest, in_vain = np.inf, np.inf, 0
         while True:
             candidate, V, prices, objective, gap = self._priced(program, tol)
-            in_vain = 0 if gap < 0.9 * least else in_vain + 1
+            in_vain = 0 if gap < 0.9 * least or objective < lowest - _GAIN * gap else in_vain + 1
+            lowest = min(lowest, objective)
             if best is None or gap < least:
                 best, least = candidate, gap
             logger.debug(
@@ -191,11 +189,8 @@ class BlockNewton:
         hessian = self._hessian(program, lengths, along)
         value = program.loss_value(self.F) + program.penalty(self.coef)
         while self.lift <= _MOST_LIFT:
-            matrix = hessian.copy()
-            matrix[np.diag_indices_from(matrix)] += self.lift * float(np.diagonal(hessian).max(initial=1e-300))
-            factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
-            step = -cho_solve(factor, gradient, check_finite=False)
-            if self._along(program, step, value, expected := -float(gradient @ step)):
+            step = _solution(hessian, gradient, self.lift)
+            if step is not None and self._along(program, step, value, expected := -float(gradient @ step)):
                 self.lift = max(_LEAST_LIFT, self.lift / _MORE_LIFT)
                 return expected
             self.lift *= _MORE_LIFT
@@ -223,3 +218,13 @@ class BlockNewton:
         across = np.eye(d) - along[:, :, None] * along[:, None, :]
         matrix[index[:, :, None], index[:, None, :]] += (program.beta / lengths)[:, None, None] * across
         return matrix
+
+
+def _solution(hessian: Array, gradient: Array, lift: float) -> Array | None:
+    """The Newton step with a lifted diagonal; none where that is not enough for a Cholesky factorisation."""
+    matrix = hessian.copy()
+    matrix[np.diag_indices_from(matrix)] += lift * float(np.diagonal(hessian).max(initial=1e-300))
+    with suppress(np.linalg.LinAlgError):
+        factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
+        return np.asarray(-cho_solve(factor, gradient, check_finite=False))
+    return None
