@@ -17,6 +17,7 @@ from skconvrelu.program import ConvexProgram, Index
 from skconvrelu.solution import Solution
 from skconvrelu.solvers import clarabel, cold, mosek, warm
 from skconvrelu.solvers._errors import SolverError, SolverUnavailableError
+from skconvrelu.solvers.cone_faces import ConeFaces
 
 __all__ = [
     "SOLVERS",
@@ -32,8 +33,9 @@ Array = NDArray[np.float64]
 
 logger = logging.getLogger(__name__)
 
-#: blocks that are asked first whether the zero network can be optimal, and by what factor more each further time
-_LONGEST, _MORE = 8, 8
+#: blocks that are asked first whether the zero network can be optimal, by what factor more each further time, and by what share of beta a
+#: price is clearly above it
+_LONGEST, _MORE, _CLEARLY = 4, 8, 1e-3
 
 SOLVERS = {"mosek": mosek.solve, "clarabel": clarabel.solve, "scipy": cold.solve}
 
@@ -176,15 +178,12 @@ def _zero_network(program: ConvexProgram, solver: str) -> Solution | None:
     """The zero network with its exact certificate when beta is large enough for it to be optimal, else None."""
     F = np.zeros_like(program.Y)
     dual = program.zero_dual()
-    lengths = np.linalg.norm(program.gradients(dual, np.arange(program.n_blocks)), axis=1)
-    order = np.argsort(-lengths, kind="stable")
-    upper, first, count = np.zeros(program.n_blocks), 0, _LONGEST
-    while first < len(order):  # nearly always one of the first blocks says no
-        some = order[first : first + count]
-        upper[some], lower = program.prices(dual, some, level=program.beta)
-        if (lower > program.beta * (1.0 + 1e-9)).any():
-            return None
-        first, count = first + count, _MORE * count
+    gradients = program.gradients(dual, np.arange(program.n_blocks))
+    if _clearly_dear(program, gradients):
+        return None
+    upper, lower = program.prices(dual, level=program.beta)
+    if (lower > program.beta * (1.0 + 1e-9)).any():
+        return None
     # at beta = beta_max the price equals beta up to rounding; the dual point is scaled by what is left
     above = np.flatnonzero(upper > program.beta)
     worst = float(program.prices(dual, above, rtol=1e-12)[0].max(initial=0.0))
@@ -205,6 +204,24 @@ def _zero_network(program: ConvexProgram, solver: str) -> Solution | None:
         n_iter=0,
         solver=solver,
     )
+
+
+def _clearly_dear(program: ConvexProgram, gradients: Array) -> bool:
+    """Whether some price is certainly above beta: nearly always one of those with the longest gradients."""
+    lengths, level = np.linalg.norm(gradients, axis=1), program.beta * (1.0 + _CLEARLY)
+    order = np.argsort(-lengths, kind="stable")
+    order = order[lengths[order] > level]
+    if not program.constrained:
+        return len(order) > 0
+    first, count = 0, _LONGEST
+    while first < len(order):
+        some = order[first : first + count]
+        faces = ConeFaces(program.X, program.masks(some))
+        projected = faces.project(gradients[some], np.arange(len(some)), level=level)
+        if (np.linalg.norm(projected, axis=1) > level).any():
+            return True
+        first, count = first + count, _MORE * count
+    return False
 
 
 def independent_outputs(program: ConvexProgram) -> list[tuple[ConvexProgram, Index]]:
