@@ -5,8 +5,11 @@ import pytest
 from problems import KINDS, make_program, with_beta
 from scipy.optimize import minimize
 
+from skconvrelu import solvers
+from skconvrelu.program import ConvexProgram
 from skconvrelu.solution import Candidate, evaluate
 from skconvrelu.solvers import solve_program
+from skconvrelu.solvers.cone_faces import ConeFaces
 
 
 def random_candidate(program, seed, size=0.1):
@@ -73,6 +76,29 @@ def test_zero_network_exactly_from_beta_max_on(kind, constrained):
         below = solve_program(with_beta(program, 0.999 * beta_max), solver="scipy", tol=1e-9, max_iter=300)
     assert len(below.blocks)
     assert below.objective < zero.objective
+
+
+@pytest.mark.parametrize("constrained", [True, False])
+def test_small_penalties_refute_the_zero_network_by_a_few_projections(constrained, monkeypatch):
+    program = make_program("squared_error", n=60, n_gates=40, constrained=constrained)
+    beta_max, looked = program.beta_max(), []
+    monkeypatch.setattr(ConeFaces, "project", counted(ConeFaces.project, looked))
+    zero = solvers._zero_network(with_beta(program, 1.0005 * beta_max), "scipy")
+    assert zero is not None
+    assert zero.dual_objective == pytest.approx(zero.objective, rel=1e-12)
+    assert not looked or sum(looked) <= program.n_blocks
+    looked.clear()
+    monkeypatch.setattr(ConvexProgram, "prices", None)  # the exact ones are not asked for
+    assert solvers._zero_network(with_beta(program, 0.5 * beta_max), "scipy") is None
+    assert sum(looked) <= (solvers._LONGEST * (1 + solvers._MORE) if constrained else 0)
+
+
+def counted(project, looked):
+    def call(self, V, cones, **options):
+        looked.append(len(cones))
+        return project(self, V, cones, **options)
+
+    return call
 
 
 def test_a_dual_point_that_does_not_sum_to_zero_proves_nothing():
