@@ -65,7 +65,7 @@ class FaceFactors:
         more = inverse @ left
         rho -= more
         u -= more @ normals
-        if np.abs(left).max() > _ACCURATE * np.abs(v).max():
+        if left @ left > _ACCURATE**2 * (v @ v):
             self._fresh[cone] = False
             rho = -np.linalg.solve(gram(normals[None], on[None])[0], normals @ v)
             u = v + rho @ normals
