@@ -158,7 +158,8 @@ def rival(problem: Problem, name: str, optimum: float, limit: float, tolerances:
                 print(f"  {name} at {tol:g}: stopped after {limit:.0f} s", file=sys.stderr)
                 break
             except subprocess.CalledProcessError as error:
-                print(f"  {name} at {tol:g}: {error.stderr.decode().strip().splitlines()[-1]}", file=sys.stderr)
+                reason = error.stderr.decode().strip() or f"exit status {error.returncode}"
+                print(f"  {name} at {tol:g}: {reason.splitlines()[-1]}", file=sys.stderr)
                 break
             found = np.load(target)
             error = problem.objective(found["plus"], found["minus"]) / optimum - 1.0
@@ -242,7 +243,7 @@ def main() -> None:
     parser.add_argument("--summarise", nargs="*", type=Path, metavar="FILE", help="only put tables of parts together")
     parser.add_argument(
         "--sizes", nargs="*", default=[
-            FIXED, "300x10x100", "300x50x100", "concrete:900x9x100", "1000x10x100", "1000x10x1000", "3000x10x100",
+            FIXED, "300x10x100", "300x50x100", "concrete:900x9x100", "1000x10x100", "3000x10x100", "300x10x1000", "1000x10x1000",
         ],
     )  # fmt: skip
     parser.add_argument("--betas", nargs="*", type=float, default=[0.3, 0.03, 0.003])
