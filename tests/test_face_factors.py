@@ -40,7 +40,7 @@ def test_updates_keep_the_inverse():
         v = rng.standard_normal(d)
         rho, u = factors.solve(1, on, v)
         np.testing.assert_allclose(normals @ u, 0.0, atol=1e-9)
-        np.testing.assert_allclose(u, v - normals[on].T @ np.linalg.lstsq(normals[on].T, v)[0], atol=1e-9)
+        np.testing.assert_allclose(u, v - normals[on].T @ np.linalg.lstsq(normals[on].T, v, rcond=None)[0], atol=1e-9)
         np.testing.assert_allclose(u, v + rho @ normals, atol=1e-9)
         assert (rho[~on] == 0.0).all()
 
