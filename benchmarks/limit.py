@@ -28,7 +28,7 @@ from skconvrelu.cones import _Batch
 from skconvrelu.search import ascent, pricing, violators
 from skconvrelu.search.descent import _Balanced
 from skconvrelu.search.pruning import _Lasso
-from skconvrelu.solvers.block_newton import BlockNewton
+from skconvrelu.solvers.block_newton import BlockNewton, system_flops
 from skconvrelu.solvers.cone_faces import ConeFaces
 from skconvrelu.solvers.newton_system import BlockFits, NewtonSystem, _flops
 from skconvrelu.solvers.semismooth_system import SemismoothSystem
@@ -49,11 +49,6 @@ def _pruning(self: Any, root: np.ndarray, free: np.ndarray, *rest: Any) -> float
 def _climbing(X: np.ndarray, dual: np.ndarray, U: np.ndarray, schedule: Any, *rest: Any) -> float:
     rising, falling = float((dual > 0.0).sum()), float((dual < 0.0).sum())
     return 4.0 * len(U) * X.shape[1] * (rising * len(schedule) + falling * sum(schedule))
-
-
-def _blocks(self: Any, program: Any) -> float:
-    p, rows = float(len(self.blocks) * program.X.shape[1]), float(program.Y.size)
-    return (0.0 if program.loss.quadratic else rows * p**2) + p**3 / 3
 
 
 def _semismooth(self: Any, r: np.ndarray) -> float:
@@ -77,7 +72,8 @@ KERNELS: tuple[tuple[str, Any, str, str, Cost], ...] = (
      lambda X, dual, U, V: 4.0 * len(U) * len(X) * (X.shape[1] + 0.5 * dual.shape[1])),
     ("pricing: prices", violators, "price", "float64", lambda X, dual, U: 2.0 * len(U) * X.size),
     ("convex program: Newton systems", SemismoothSystem, "solve", "float64", _semismooth),
-    ("convex program: block Newton", BlockNewton, "_newton_step", "float64", _blocks),
+    ("convex program: block Newton", BlockNewton, "_newton_step", "float64",
+     lambda self, program: system_flops(program, len(self.blocks))),
     ("convex program: interior point", NewtonSystem, "factor", "float64",
      lambda self, blocks, root, inverse=None: min(
          _flops(self._fits.X.shape, self._fits.directions.shape, False, inverse is None))),

@@ -65,8 +65,13 @@ def pays(program: ConvexProgram, n_blocks: int, stronger: float, worth: float) -
 
 
 def _step_flops(program: ConvexProgram, n_blocks: float) -> float:
+    return system_flops(program, n_blocks) + _BESIDES
+
+
+def system_flops(program: ConvexProgram, n_blocks: float) -> float:
+    """Multiply-adds of forming, where the curvature moves, and factoring the system of so many blocks."""
     size = n_blocks * program.X.shape[1]
-    return (0.0 if program.loss.quadratic else program.Y.size * size**2) + size**3 / 3 + _BESIDES
+    return (0.0 if program.loss.quadratic else program.Y.size * size**2) + size**3 / 3
 
 
 class BlockNewton:
@@ -85,13 +90,16 @@ class BlockNewton:
         order = np.argsort(start.blocks)
         self._move(start.blocks[order], start.coef[order], self.basis.T @ start.intercept)
 
-    def _move(self, blocks: Index, coef: Array, c: Array) -> None:
-        """Be at other vectors; those that are zero do not stay."""
+    def _move(self, blocks: Index, coef: Array, c: Array, F: Array | None = None) -> None:
+        """Be at other vectors; those that are zero do not stay. ``F`` are the outputs there, if all stay."""
         keep = coef.any(axis=1)
         if not np.array_equal(blocks[keep], self.blocks):
-            self.blocks, self.moving = blocks[keep], self.fits.of(blocks[keep])
+            self.blocks, self.moving, F = blocks[keep], self.fits.of(blocks[keep]), None
         self.coef, self.c = coef[keep], c
-        self.F = self._outputs(self.coef, c)
+        self.F = self._outputs(self.coef, c) if F is None else F
+
+    def _value(self, program: ConvexProgram) -> float:
+        return program.loss_value(self.F) + program.penalty(self.coef)
 
     def _outputs(self, coef: Array, c: Array) -> Array:
         return self.moving.outputs(coef) + self.basis @ c
@@ -162,11 +170,11 @@ class BlockNewton:
         length *= min(1.0, float(excess @ length) / max(float(together), 1e-300))
         blocks = np.concatenate([self.blocks, new])
         order = np.argsort(blocks)
-        value = program.loss_value(self.F) + program.penalty(self.coef)
+        value = self._value(program)
         before = self.blocks, self.coef, self.c
         for _ in range(_SHORTER):
             self._move(blocks[order], np.concatenate([before[1], length[:, None] * unit])[order], before[2])
-            if program.loss_value(self.F) + program.penalty(self.coef) <= value + _ROUNDING * abs(value):
+            if self._value(program) <= value + _ROUNDING * abs(value):
                 return
             length *= 0.25
         self._move(*before)
@@ -187,7 +195,7 @@ class BlockNewton:
             [self.basis.T @ terms.sum(axis=0), (self.moving.adjoint(terms) + program.beta * along).ravel()]
         )
         hessian = self._hessian(program, lengths, along)
-        value = program.loss_value(self.F) + program.penalty(self.coef)
+        value = self._value(program)
         while self.lift <= _MOST_LIFT:
             step = _solution(hessian, gradient, self.lift)
             if step is not None and self._along(program, step, value, expected := -float(gradient @ step)):
@@ -203,9 +211,10 @@ class BlockNewton:
         for _ in range(_SHORTER):
             coef, c = self.coef + t * step[q:].reshape(self.coef.shape), self.c + t * step[:q]
             coef[np.einsum("bi,bi->b", coef, self.coef) <= 0.0] = 0.0
-            trial = program.loss_value(self._outputs(coef, c)) + program.penalty(coef)
+            F = self._outputs(coef, c)
+            trial = program.loss_value(F) + program.penalty(coef)
             if trial <= value - 1e-4 * t * expected + _ROUNDING * abs(value):
-                self._move(self.blocks, coef, c)
+                self._move(self.blocks, coef, c, F)
                 return True
             t *= 0.4
         return False
