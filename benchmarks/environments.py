@@ -20,15 +20,15 @@ PACKAGES = {
 }
 
 
-def python_of(name: str) -> str:
-    """The interpreter of a rival's environment; this one for those that share it."""
-    if name not in PACKAGES:
+def python_of(adapter: str) -> str:
+    """The interpreter of an adapter's environment; this one for those that share it."""
+    if adapter not in PACKAGES:
         return sys.executable
-    folder = FOLDER / name
+    folder = FOLDER / adapter
     python = folder / "bin" / "python"
     if not (folder / "ready").exists():
         venv.create(folder, with_pip=True, clear=True)
-        for arguments in PACKAGES[name]:
+        for arguments in PACKAGES[adapter]:
             subprocess.run([python, "-m", "pip", "install", "--quiet", *arguments], check=True)
         (folder / "ready").touch()
     return str(python)
