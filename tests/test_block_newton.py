@@ -157,7 +157,8 @@ def test_the_interior_point_finishes_what_it_gives_up(monkeypatch):
 
 def test_hessians_without_a_factor_are_lifted(monkeypatch):
     matrix = np.diag([1.0, -1e-9])
-    assert block_newton._solution(matrix, np.ones(2), 1e-12) is None
+    assert block_newton._solution(matrix.copy(), np.ones(2), 1e-12) is None
+    assert block_newton._solution(np.zeros((0, 0)), np.zeros(0), 1e-12).shape == (0,)
     np.testing.assert_allclose(block_newton._solution(matrix, np.ones(2), 1e-3), [-1.0 / 1.001, -1e3], rtol=1e-5)
     program = gated(fraction=0.1)
     reference = block_newton.solve(program, tol=1e-8, max_iter=500)

@@ -82,7 +82,7 @@ def test_grams_are_remembered_whatever_the_order_and_forgotten_where_there_are_m
         Z = np.concatenate([np.einsum("n,ni,k->nki", fits.masks[j], fits.X, fits.directions[j]) for j in blocks], 2)
         Z = np.concatenate([np.ones((n, K, 1)), Z], axis=2)
         expected = np.einsum("n,nka,nkb->ab", root[:, 0, 0] ** 2, Z, Z)
-        np.testing.assert_allclose(grams(np.array(blocks), root), expected, rtol=1e-12, atol=1e-13)
+        np.testing.assert_allclose(grams(np.array(blocks), lambda: root), expected, rtol=1e-12, atol=1e-13)
     assert len(formed) == times
 
 

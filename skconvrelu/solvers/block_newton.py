@@ -8,12 +8,11 @@ the origin becomes zero, and one whose price is above beta enters with a length 
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.lapack import dposv
 
 from skconvrelu.program import ConvexProgram, Index
 from skconvrelu.solution import Candidate, Solution, evaluate
@@ -28,8 +27,9 @@ logger = logging.getLogger(__name__)
 _FALL, _ROUGH = 0.4, 0.1
 #: blocks that may enter at a time, or as many as there are
 _ENTERING = 8
-#: expected decrease of a Newton step, relative to the gap asked for, from which it is the last before blocks are priced again
-_SMALL = 0.1
+#: expected decrease of a Newton step, relative to the gap asked for or to so much of the last one, from which it is the last before
+#: blocks are priced again
+_SMALL, _OF_LAST = 0.1, 0.1
 #: Newton steps between two looks at the prices, and shortenings of one
 _STEPS, _SHORTER = 20, 10
 #: looks without a better gap, or an objective lower by this share of it, after which rounding must be what is left; and what it may add
@@ -129,12 +129,14 @@ class BlockNewton:
             )  # fmt: skip
             if candidate.converged or self.n_iter >= max_iter or in_vain >= _PATIENCE or not self.pays(beta):
                 return best
+            # where looks are in vain, each is to come after all that its blocks can do
+            small = _SMALL * max(tol * objective, 0.0 if in_vain else _OF_LAST * gap)
             self._enter(program, V, prices)
             for _ in range(min(_STEPS, max_iter - self.n_iter)):
                 if not self.pays(beta):
                     break
                 expected = self._newton_step(program)
-                if expected <= _SMALL * tol * objective:
+                if expected <= small:
                     break
 
     def _priced(self, program: ConvexProgram, tol: float) -> tuple[Candidate, Array, Array, float, float]:
@@ -194,10 +196,9 @@ class BlockNewton:
         gradient = np.concatenate(
             [self.basis.T @ terms.sum(axis=0), (self.moving.adjoint(terms) + program.beta * along).ravel()]
         )
-        hessian = self._hessian(program, lengths, along)
         value = self._value(program)
         while self.lift <= _MOST_LIFT:
-            step = _solution(hessian, gradient, self.lift)
+            step = _solution(self._hessian(program, lengths, along), gradient, self.lift)
             if step is not None and self._along(program, step, value, expected := -float(gradient @ step)):
                 self.lift = max(_LEAST_LIFT, self.lift / _MORE_LIFT)
                 return expected
@@ -221,19 +222,21 @@ class BlockNewton:
 
     def _hessian(self, program: ConvexProgram, lengths: Array, along: Array) -> Array:
         """Of the objective at the blocks, intercept first."""
-        matrix = self.grams(self.blocks, self._root(program))
+        matrix = self.grams(self.blocks, lambda: self._root(program))
         (m, d), q = self.coef.shape, len(self.c)
-        index = q + np.arange(m * d).reshape(m, d)
-        across = np.eye(d) - along[:, :, None] * along[:, None, :]
-        matrix[index[:, :, None], index[:, None, :]] += (program.beta / lengths)[:, None, None] * across
+        bends = program.beta / lengths
+        blocks = np.einsum("iaib->iab", matrix[q:, q:].reshape(m, d, m, d))  # a view
+        blocks -= (bends[:, None] * along)[:, :, None] * along[:, None, :]
+        np.einsum("iaa->ia", blocks)[...] += bends[:, None]
         return matrix
 
 
 def _solution(hessian: Array, gradient: Array, lift: float) -> Array | None:
-    """The Newton step with a lifted diagonal; none where that is not enough for a Cholesky factorisation."""
-    matrix = hessian.copy()
-    matrix[np.diag_indices_from(matrix)] += lift * float(np.diagonal(hessian).max(initial=1e-300))
-    with suppress(np.linalg.LinAlgError):
-        factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
-        return np.asarray(-cho_solve(factor, gradient, check_finite=False))
-    return None
+    """The Newton step with a lifted diagonal; none where that is not enough for a Cholesky factorisation. Overwrites the Hessian."""
+    if not len(gradient):
+        return gradient
+    diagonal = np.einsum("ii->i", hessian)  # a view
+    diagonal += lift * float(diagonal.max(initial=1e-300))
+    # LAPACK itself: scipy's checks take as long as a small system
+    _, step, info = dposv(hessian.T, -gradient, overwrite_a=True, overwrite_b=True)
+    return np.asarray(step) if info == 0 else None
