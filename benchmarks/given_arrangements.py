@@ -263,7 +263,7 @@ def main() -> None:
     parser.add_argument("--logistic-sizes", nargs="*", default=["300x10x100"])
     parser.add_argument(
         "--limits", nargs=3, type=float, default=[60.0, 5.0, 30.0],
-        help="a rival may take so many times as long as we do, but at least and at most so many seconds, and always twice as long as we do",
+        help="a rival may take so many times as long as we do, but at least and at most so many seconds, and always as long as we do",
     )  # fmt: skip
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--short", type=float, default=2.0, help="seconds up to which a run is repeated")
@@ -297,7 +297,7 @@ def main() -> None:
             found = Result()
             if not (problem.logistic and RIVALS[name][0] == "pyscnn"):
                 times, least, most = arguments.limits
-                run = partial(rival, problem, name, optimum, max(min(most, max(least, times * own)), 2.0 * own))
+                run = partial(rival, problem, name, optimum, max(min(most, max(least, times * own)), own))
                 found = run(RIVALS[name][2])
                 found.seconds = repeated(lambda run=run, tol=found.tol: run((tol,)).seconds, found.seconds, *again)
             line += " |" + found.cells(own, cone=name in LOOSE, gated=problem.gated)

@@ -28,7 +28,8 @@ from skconvrelu.cones import _Batch
 from skconvrelu.search import ascent, pricing, violators
 from skconvrelu.search.descent import _Balanced
 from skconvrelu.search.pruning import _Lasso
-from skconvrelu.solvers.block_newton import BlockNewton, system_flops
+from skconvrelu.solvers.block_newton import BlockNewton
+from skconvrelu.solvers.block_systems import system_flops
 from skconvrelu.solvers.cone_faces import ConeFaces
 from skconvrelu.solvers.newton_system import BlockFits, NewtonSystem, _flops
 from skconvrelu.solvers.semismooth_system import SemismoothSystem

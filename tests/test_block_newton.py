@@ -7,8 +7,9 @@ import pytest
 from problems import SMOOTH, make_program, with_beta
 
 from skconvrelu import ConvexReLURegressor
-from skconvrelu.solvers import block_newton, clarabel, cold, working_set
+from skconvrelu.solvers import block_newton, block_systems, clarabel, cold, working_set
 from skconvrelu.solvers.block_newton import BlockNewton
+from skconvrelu.solvers.block_systems import BlockSystems
 
 
 def gated(kind="squared_error", **sizes):
@@ -157,22 +158,76 @@ def test_the_interior_point_finishes_what_it_gives_up(monkeypatch):
 
 def test_hessians_without_a_factor_are_lifted(monkeypatch):
     matrix = np.diag([1.0, -1e-9])
-    assert block_newton._solution(matrix.copy(), np.ones(2), 1e-12) is None
-    assert block_newton._solution(np.zeros((0, 0)), np.zeros(0), 1e-12).shape == (0,)
-    np.testing.assert_allclose(block_newton._solution(matrix, np.ones(2), 1e-3), [-1.0 / 1.001, -1e3], rtol=1e-5)
+    assert block_systems._solution(matrix.copy(), np.ones(2), 1e-12) is None
+    np.testing.assert_allclose(block_systems._solution(matrix, np.ones(2), 1e-3), [-1.0 / 1.001, -1e3], rtol=1e-5)
     program = gated(fraction=0.1)
     reference = block_newton.solve(program, tol=1e-8, max_iter=500)
-    solution, refused = block_newton._solution, []
+    step, refused = BlockSystems.step, []
 
-    def refusing(hessian, gradient, lift):
-        if lift < 1e-9:
-            return refused.append(lift)
-        return solution(hessian, gradient, lift)
+    def refusing(self, *args):
+        if args[-1] < 1e-9:
+            return refused.append(args[-1])
+        return step(self, *args)
 
-    monkeypatch.setattr(block_newton, "_solution", refusing)
+    monkeypatch.setattr(BlockSystems, "step", refusing)
     found = block_newton.solve(program, tol=1e-8, max_iter=500)
     assert refused
     assert found.objective == pytest.approx(reference.objective, rel=2e-8)
+
+
+def test_nothing_that_moves_is_no_step():
+    newton = BlockNewton(gated(fit_intercept=False), None, np.inf)
+    assert newton._newton_step(newton.program) == 0.0
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("kind", ["squared_error", "log_loss", "log_loss-3", "squared_hinge"])
+def test_steps_on_either_side_solve_the_system_of_finite_differences(kind, fit_intercept, monkeypatch):
+    """Many entries of blocks beside few samples, and the Hessian by central differences of the objective's gradient."""
+    program = gated(kind, n=40, d=6, n_gates=30, fit_intercept=fit_intercept)
+    newton = BlockNewton(program, None, np.inf)
+    rng = np.random.default_rng(0)
+    shape = 12, program.X.shape[1]
+    newton._move(np.arange(12), rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape), newton.c)
+    q, lengths = len(newton.c), np.linalg.norm(newton.coef, axis=1)
+
+    def gradient(x):
+        coef = x[q:].reshape(newton.coef.shape)
+        F = newton.moving.outputs(coef) + newton.basis @ x[:q]
+        terms = program.weights[:, None] * program.loss.gradient(F, program.Y)
+        along = coef / np.linalg.norm(coef, axis=1)[:, None]
+        return np.r_[newton.basis.T @ terms.sum(axis=0), (newton.moving.adjoint(terms) + program.beta * along).ravel()]
+
+    at = np.r_[newton.c, newton.coef.ravel()]
+    hessian = np.array([(gradient(at + h) - gradient(at - h)) / 2e-6 for h in 1e-6 * np.eye(len(at))])
+    along, bends = newton.coef / lengths[:, None], program.beta / lengths
+    system = newton.blocks, newton.moving, along, bends, gradient(at), lambda: newton._root(program)
+    for lift in (0.0, 1e-2):
+        steps = []
+        for side in ((0.0, 1.0), (1.0, 0.0)):
+            monkeypatch.setattr(block_systems, "_sides", lambda *a, _side=side, **k: _side)
+            steps.append(newton.systems.step(*system, lift))
+            # both lifts are a share of a diagonal entry, though not of the same one
+            added = -gradient(at) - hessian @ steps[-1]
+            shift = float(added @ steps[-1] / (steps[-1] @ steps[-1]))
+            assert abs(shift) <= 1e-6 if lift == 0.0 else 0.0 < shift <= 2.0 * lift * np.diag(hessian).max()
+            np.testing.assert_allclose(added, shift * steps[-1], atol=2e-6 * np.abs(gradient(at)).max())
+        if lift == 0.0 and np.linalg.eigvalsh(hessian).min() > 1e-5:
+            np.testing.assert_allclose(steps[0], steps[1], rtol=1e-6, atol=1e-8 * np.abs(steps[0]).max())
+
+
+def test_the_cheaper_side_is_taken(monkeypatch):
+    """Blocks by themselves where they have fewer entries than there are outputs, and the outputs where those are fewer."""
+    taken = []
+    for name in ("_by_outputs", "_hessian"):
+        original = getattr(BlockSystems, name)
+        monkeypatch.setattr(BlockSystems, name, lambda *a, _n=name, _o=original: taken.append(_n) or _o(*a))
+    for d, fraction in ((3, 0.5), (12, 0.03)):
+        program = gated(n=100, d=d, n_gates=80, fraction=fraction)
+        found = block_newton.solve(program, tol=1e-8, max_iter=500)
+        reference = working_set.solve_all(program, tol=1e-9, max_iter=500)
+        assert abs(found.objective - reference.objective) <= 2e-8 * reference.objective
+        assert taken[-1] == ("_hessian" if d == 3 else "_by_outputs")
 
 
 def test_a_breakdown_is_taken_over_by_the_interior_point(monkeypatch):

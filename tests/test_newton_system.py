@@ -68,22 +68,27 @@ def test_blocks_without_cones_match_a_dense_solve(chunk, K, monkeypatch):
     np.testing.assert_allclose(np.r_[x.ravel(), c], expected, rtol=1e-9, atol=1e-10)
 
 
-@pytest.mark.parametrize(("chunk", "times"), [(10**6, 4), (300, 5), (200, 6)])
-def test_grams_are_remembered_whatever_the_order_and_forgotten_where_there_are_many(chunk, times, monkeypatch):
+@pytest.mark.parametrize(("chunk", "columns", "whole"), [(10**6, 6, 0), (400, 10, 0), (200, 5, 3)])
+def test_grams_are_remembered_whatever_the_order_and_forgotten_where_there_are_many(chunk, columns, whole, monkeypatch):
     monkeypatch.setattr(block_grams, "CHUNK", chunk)
     rng = np.random.default_rng(5)
     n, d, B, K = 11, 3, 9, 2
     fits = BlockFits(rng.standard_normal((n, d)), (rng.random((B, n)) < 0.5).astype(float), rng.standard_normal((B, K)))
     root = np.sqrt(rng.uniform(0.1, 1.0, n))[:, None, None] * np.eye(K)
     grams = BlockGrams(fits, np.ones((K, 1)), constant=True)
-    formed, original = [], block_grams.blocks_gram
-    monkeypatch.setattr(block_grams, "blocks_gram", lambda *a: formed.append(1) or original(*a))
+    formed = {"blocks_design": [], "blocks_gram": []}
+
+    def watched(name, original):
+        return lambda *a: formed[name].append(len(a[0].masks)) or original(*a)
+
+    for name in formed:
+        monkeypatch.setattr(block_grams, name, watched(name, getattr(block_grams, name)))
     for blocks in ([4, 7], [7, 4], [1, 4, 7, 8], [0], [8, 2, 1], [4, 7], [8, 2, 1]):
         Z = np.concatenate([np.einsum("n,ni,k->nki", fits.masks[j], fits.X, fits.directions[j]) for j in blocks], 2)
         Z = np.concatenate([np.ones((n, K, 1)), Z], axis=2)
         expected = np.einsum("n,nka,nkb->ab", root[:, 0, 0] ** 2, Z, Z)
         np.testing.assert_allclose(grams(np.array(blocks), lambda: root), expected, rtol=1e-12, atol=1e-13)
-    assert len(formed) == times
+    assert (sum(formed["blocks_design"]), len(formed["blocks_gram"])) == (columns, whole)
 
 
 @pytest.mark.parametrize("chunk", [10**6, 30])

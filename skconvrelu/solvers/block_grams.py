@@ -3,58 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skconvrelu._products import CHUNK
 from skconvrelu.program import Index
-from skconvrelu.solvers.newton_system import BlockFits, blocks_gram
+from skconvrelu.solvers.newton_system import BlockFits, blocks_design, blocks_gram
 
 Array = NDArray[np.float64]
 
 
-@dataclass
-class _Known:
-    """Blocks in the order in which they were met, where each block is in it (-1: nowhere), and their matrix."""
-
-    blocks: Index
-    places: Index
-    gram: Array
-
-
 class BlockGrams:
-    """``(basis, Z)' S S' (basis, Z)`` of blocks; under ``constant`` curvature, what was computed once is remembered."""
+    """``(basis, Z)' S S' (basis, Z)`` of blocks; under ``constant`` curvature, what was computed once is remembered.
+
+    The memory has the blocks in the order in which they were met: their columns ``S' (basis, Z)`` and the products of those. Where it is
+    full it begins anew.
+    """
 
     def __init__(self, fits: BlockFits, basis: Array, *, constant: bool) -> None:
         self.fits, self.basis, self.constant = fits, basis, constant
-        self._known = _Known(np.empty(0, dtype=np.intp), np.full(len(fits.masks), -1), np.empty((0, 0)))
         self._last: tuple[Index, Array] | None = None
+        (n, d), q, (B, K) = fits.X.shape, basis.shape[1], fits.directions.shape
+        # pages that nothing is written to cost nothing
+        self._room = (min(q + B * d, CHUNK // (n * K), int(CHUNK**0.5)) - q) // d if constant else 0
+        size = q + max(self._room, 0) * d
+        self._design, self._gram = np.empty((n * K, size), order="F"), np.empty((size, size))
+        self._places, self._met = np.full(B, -1), 0
 
     def __call__(self, blocks: Index, root: Callable[[], Array]) -> Array:
         """The matrix (q + m d, q + m d) of some blocks, the caller's own; ``root`` gives the curvature where it is needed."""
         if not self.constant:
             return blocks_gram(self.fits.of(blocks), root(), self.basis)
         if self._last is None or not np.array_equal(blocks, self._last[0]):
-            d, q = self.fits.X.shape[1], self.basis.shape[1]
-            at = self._places(blocks, root)
-            entries = np.concatenate([np.arange(q), (q + at[:, None] * d + np.arange(d)).ravel()])
-            self._last = blocks, self._known.gram.take(entries, axis=0).take(entries, axis=1)
+            fits = len(blocks) <= self._room
+            gram = self._remembered(blocks, root) if fits else blocks_gram(self.fits.of(blocks), root(), self.basis)
+            self._last = blocks, gram
         return self._last[1].copy()
 
-    def _places(self, blocks: Index, root: Callable[[], Array]) -> Index:
-        """Where in the memory blocks are, after those that it lacks were added."""
-        known, (d, q) = self._known, (self.fits.X.shape[1], self.basis.shape[1])
-        new = blocks[known.places[blocks] < 0]
-        if not len(new):
-            return known.places[blocks]
-        if not len(known.blocks) or (q + (len(known.blocks) + len(new)) * d) ** 2 > CHUNK:
-            known.blocks, known.gram = blocks, blocks_gram(self.fits.of(blocks), root(), self.basis)
-            known.places[:] = -1
-        else:
-            known.blocks, old = np.concatenate([known.blocks, new]), len(known.gram)
-            columns = blocks_gram(self.fits.of(known.blocks), root(), self.basis, old)
-            known.gram = np.block([[known.gram, columns[:old]], [columns.T]])
-        known.places[known.blocks] = np.arange(len(known.blocks))
-        return known.places[blocks]
+    def _remembered(self, blocks: Index, root: Callable[[], Array]) -> Array:
+        """A selection of the memory, after the blocks that it lacks were added."""
+        new = blocks[self._places[blocks] < 0]
+        if self._met + len(new) > self._room:
+            self._places[:], self._met, new = -1, 0, blocks
+        if len(new):
+            self._add(new, root())
+        d, q, m = self.fits.X.shape[1], self.basis.shape[1], len(blocks)
+        at, size = self._places[blocks], q + self._met * d
+        rows = self._gram[q:size, q:size].reshape(self._met, d, self._met, d)[at]
+        gram = rows.take(at, axis=2).reshape(m * d, m * d)
+        if not q:
+            return gram
+        border = self._gram[:q, q:size].reshape(q, self._met, d).take(at, axis=1).reshape(q, m * d)
+        return np.block([[self._gram[:q, :q], border], [border.T, gram]])
+
+    def _add(self, new: Index, root: Array) -> None:
+        """Columns and products of blocks that were not met before."""
+        d, q = self.fits.X.shape[1], self.basis.shape[1]
+        first = q + self._met * d if self._met else 0
+        size = q + (self._met + len(new)) * d
+        columns = blocks_design(self.fits.of(new), root, self.basis)
+        self._design[:, first:size] = columns[:, q if self._met else 0 :]
+        self._gram[:size, first:size] = self._design[:, :size].T @ self._design[:, first:size]
+        self._gram[first:size, :first] = self._gram[:first, first:size].T
+        self._places[new] = self._met + np.arange(len(new))
+        self._met += len(new)

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dposv
 
 from skconvrelu.program import ConvexProgram, Index
 from skconvrelu.solution import Candidate, Solution, evaluate
-from skconvrelu.solvers.block_grams import BlockGrams
+from skconvrelu.solvers.block_systems import BlockSystems, system_flops
 from skconvrelu.solvers.newton_system import BlockFits
 
 Array = NDArray[np.float64]
@@ -37,7 +37,7 @@ _STEPS, _SHORTER = 20, 10
 _PATIENCE, _GAIN, _ROUNDING = 3, 1e-3, 1e-15
 #: Newton steps that are likely to be left at any time; what each takes besides its system, in multiply-adds; and the exponent by which
 #: weaker penalties have more nonzero blocks
-_LIKELY, _BESIDES, _MORE = 8, 5e6, 0.6
+_LIKELY, _BESIDES, _MORE = 6.0, 5e6, 0.6
 #: lift of the diagonal, relative to the largest entry, at least and at most, and by what it grows where a step lowers nothing: equal
 #: blocks and flat pieces of a loss leave the Hessian singular
 _LEAST_LIFT, _MOST_LIFT, _MORE_LIFT = 1e-14, 1.0, 1e3
@@ -59,19 +59,13 @@ def solve(
     return evaluate(program, candidate, solver="scipy", rtol=min(1e-9, 0.01 * tol))
 
 
-def pays(program: ConvexProgram, n_blocks: int, stronger: float, worth: float) -> bool:
-    """Whether a solve likely takes at most ``worth`` multiply-adds, if so many blocks are nonzero at a penalty so many times beta."""
-    return _LIKELY * _step_flops(program, n_blocks * stronger**_MORE) <= worth
+def pays(program: ConvexProgram, n_blocks: int, stronger: float, worth: float, steps: float = _LIKELY) -> bool:
+    """Whether so many steps take at most ``worth`` multiply-adds, if so many blocks are nonzero at a penalty so many times beta."""
+    return steps * _step_flops(program, n_blocks * stronger**_MORE) <= worth
 
 
 def _step_flops(program: ConvexProgram, n_blocks: float) -> float:
     return system_flops(program, n_blocks) + _BESIDES
-
-
-def system_flops(program: ConvexProgram, n_blocks: float) -> float:
-    """Multiply-adds of forming, where the curvature moves, and factoring the system of so many blocks."""
-    size = n_blocks * program.X.shape[1]
-    return (0.0 if program.loss.quadratic else program.Y.size * size**2) + size**3 / 3
 
 
 class BlockNewton:
@@ -82,7 +76,7 @@ class BlockNewton:
         self.every = np.arange(program.n_blocks)
         self.basis = program.intercept_basis
         self.fits = BlockFits(program.X, program.masks(self.every), program.block_directions)
-        self.grams = BlockGrams(self.fits, self.basis, constant=program.loss.quadratic)
+        self.systems = BlockSystems(self.fits, self.basis, constant=program.loss.quadratic)
         self.n_iter, self.worth, self.lift = 0, worth, _LEAST_LIFT
         if start is None:
             start = Solution.unverified(program, self.every[:0], np.zeros((0, program.X.shape[1])))
@@ -196,9 +190,9 @@ class BlockNewton:
         gradient = np.concatenate(
             [self.basis.T @ terms.sum(axis=0), (self.moving.adjoint(terms) + program.beta * along).ravel()]
         )
-        value = self._value(program)
+        value, root = self._value(program), partial(self._root, program)
         while self.lift <= _MOST_LIFT:
-            step = _solution(self._hessian(program, lengths, along), gradient, self.lift)
+            step = self.systems.step(self.blocks, self.moving, along, program.beta / lengths, gradient, root, self.lift)
             if step is not None and self._along(program, step, value, expected := -float(gradient @ step)):
                 self.lift = max(_LEAST_LIFT, self.lift / _MORE_LIFT)
                 return expected
@@ -219,24 +213,3 @@ class BlockNewton:
                 return True
             t *= 0.4
         return False
-
-    def _hessian(self, program: ConvexProgram, lengths: Array, along: Array) -> Array:
-        """Of the objective at the blocks, intercept first."""
-        matrix = self.grams(self.blocks, lambda: self._root(program))
-        (m, d), q = self.coef.shape, len(self.c)
-        bends = program.beta / lengths
-        blocks = np.einsum("iaib->iab", matrix[q:, q:].reshape(m, d, m, d))  # a view
-        blocks -= (bends[:, None] * along)[:, :, None] * along[:, None, :]
-        np.einsum("iaa->ia", blocks)[...] += bends[:, None]
-        return matrix
-
-
-def _solution(hessian: Array, gradient: Array, lift: float) -> Array | None:
-    """The Newton step with a lifted diagonal; none where that is not enough for a Cholesky factorisation. Overwrites the Hessian."""
-    if not len(gradient):
-        return gradient
-    diagonal = np.einsum("ii->i", hessian)  # a view
-    diagonal += lift * float(diagonal.max(initial=1e-300))
-    # LAPACK itself: scipy's checks take as long as a small system
-    _, step, info = dposv(hessian.T, -gradient, overwrite_a=True, overwrite_b=True)
-    return np.asarray(step) if info == 0 else None

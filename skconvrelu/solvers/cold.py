@@ -18,8 +18,12 @@ _ITERATIONS, _PRODUCTS, _SEEN, _BESIDES = 18.0, 45.0, 200, 1.5e7
 #: Newton steps with cones that a solve takes at this beta in units of its maximum, at weaker ones inversely to its root; and by what they
 #: are cheaper at stronger ones, with few nonzero blocks
 _STEPS, _STRONG, _CHEAPER = 20.0, 0.2, 3.0
-#: iterations without cones; beta where about a first working set of blocks is nonzero, and the least with few of them
-_ITERATIONS_WITHOUT, _TYPICAL, _WEAKEST = 10.0, 0.2, 0.02
+#: iterations without cones; what the Newton method may take more before it is given up; beta where about a first working set of blocks
+#: is nonzero, and the least with few of them
+_ITERATIONS_WITHOUT, _MORE, _TYPICAL, _WEAKEST = 9.0, 1.8, 0.2, 0.02
+#: Newton steps of full size without cones that a solve takes at this beta in units of its maximum, and the exponent by which it takes
+#: more at weaker ones
+_STEPS_WITHOUT, _AT, _GROWTH = 8.0, 0.3, 0.25
 
 
 def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution | None = None) -> Solution:
@@ -64,9 +68,10 @@ def _without_cones(program: ConvexProgram, tol: float, max_iter: int, start: Sol
     """By Newton's method on the nonzero blocks, as far as it pays; None where it does not."""
     worth = _ITERATIONS_WITHOUT * (iteration_flops(program) + _BESIDES)
     strength = _strength(program)
-    if strength < _WEAKEST or not block_newton.pays(program, working_set.FIRST, _TYPICAL / strength, worth):
+    steps = _STEPS_WITHOUT * (_AT / strength) ** _GROWTH
+    if strength < _WEAKEST or not block_newton.pays(program, working_set.FIRST, _TYPICAL / strength, worth, steps):
         return None
-    return block_newton.solve(program, tol=tol, max_iter=max_iter, worth=worth, start=start)
+    return block_newton.solve(program, tol=tol, max_iter=max_iter, worth=_MORE * worth, start=start)
 
 
 def _strength(program: ConvexProgram) -> float:

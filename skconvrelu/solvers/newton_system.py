@@ -21,10 +21,11 @@ Array = NDArray[np.float64]
 
 
 class FreeBlocks(NamedTuple):
-    """Matrices ``h_j I + r_j r_j'``, one a block: what inverse Hessians are without cones."""
+    """Matrices ``h_j I + r_j r_j'``, one a block, or minus those products: what inverse Hessians are without cones."""
 
     h: Array
     R: Array
+    sign: float = 1.0
 
 
 class BlockFits:
@@ -33,7 +34,7 @@ class BlockFits:
     def __init__(self, X: Array, masks: Array, directions: Array) -> None:
         self.X, self.masks, self.directions = X, masks, directions
 
-    def of(self, blocks: Index) -> BlockFits:
+    def of(self, blocks: Index | slice) -> BlockFits:
         """The maps of some blocks."""
         return BlockFits(self.X, self.masks[blocks], self.directions[blocks])
 
@@ -52,41 +53,42 @@ class BlockFits:
 
 def outputs_gram(fits: BlockFits, root: Array, free: FreeBlocks) -> Array:
     """``S' (sum_j Z_j (h_j I + r_j r_j') Z_j') S`` (n L, n L); outputs ``Z_j = D_j X . v_j'``, ``S`` (n, K, L) of each sample."""
-    h, R = free
+    h, R, sign = free
     n, _, L = root.shape
     step = max(1, CHUNK // (n * L))
     parts = [slice(first, first + step) for first in range(0, len(h), step)]
-
-    def rows(part: slice, factors: Array) -> Array:
-        omega = np.einsum("nkl,bk->bnl", root, fits.directions[part]) * fits.masks[part][:, :, None]
-        omega *= factors[:, :, None]
-        return omega.reshape(len(omega), n * L)
-
     matrix = np.zeros((n * L, n * L))
     for part in parts:
-        half = rows(part, np.sqrt(h[part])[:, None])
+        half = activities(fits.of(part), root, np.sqrt(h[part])[:, None])
         matrix += half.T @ half
     pairs = matrix.reshape(n, L, n, L)  # a view
     for some in row_parts(n, n):
         pairs[some] *= (fits.X[some] @ fits.X.T)[:, None, :, None]
     for part in parts:
-        half = rows(part, R[part] @ fits.X.T)
-        matrix += half.T @ half
+        half = activities(fits.of(part), root, R[part] @ fits.X.T)
+        matrix += sign * (half.T @ half)
     return matrix
 
 
-def blocks_gram(fits: BlockFits, root: Array, basis: Array, first: int = 0) -> Array:
-    """``(basis, Z)' S S' (basis, Z)`` of all blocks, (q + B d, q + B d); only the columns from ``first`` on."""
+def activities(fits: BlockFits, root: Array, hidden: Array) -> Array:
+    """``S' (D_j h_j v_j')`` of blocks with hidden values (B, n), or (B, 1), before their gates, (B, n L)."""
+    omega = np.einsum("nkl,bk->bnl", root, fits.directions) * fits.masks[:, :, None]
+    omega *= hidden[:, :, None]
+    return omega.reshape(len(omega), root.shape[0] * root.shape[2])
+
+
+def blocks_gram(fits: BlockFits, root: Array, basis: Array) -> Array:
+    """``(basis, Z)' S S' (basis, Z)`` of all blocks, (q + B d, q + B d)."""
     n, _, width = root.shape
     size = basis.shape[1] + fits.directions.shape[0] * fits.X.shape[1]
-    gram = np.zeros((size, size - first))
+    gram = np.zeros((size, size))
     for rows in row_parts(n, size * width):
-        design = _design(fits, root[rows], basis, rows)
-        gram += design.T @ design[:, first:]
+        design = blocks_design(fits, root[rows], basis, rows)
+        gram += design.T @ design
     return gram
 
 
-def _design(fits: BlockFits, root: Array, basis: Array, rows: slice) -> Array:
+def blocks_design(fits: BlockFits, root: Array, basis: Array, rows: slice = slice(None)) -> Array:
     """Rows of ``S' (basis, Z)``, (rows * l, q + B d)."""
     X, q = fits.X[rows], basis.shape[1]
     (n, _, width), (B, _), d = root.shape, fits.directions.shape, X.shape[1]
@@ -257,7 +259,7 @@ class NewtonSystem:
 
     def _block_solve(self, rhs: Array) -> Array:
         if self._inverse is not None:
-            h, R = self._inverse
+            h, R, _ = self._inverse
             return h[:, None] * rhs + R * np.einsum("bi,bi->b", R, rhs)[:, None]
         half = np.einsum("bij,bj->bi", self._inverse_root, rhs)
         return np.einsum("bji,bj->bi", self._inverse_root, half)
