@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -230,6 +231,11 @@ class ConvexProgram:
         else:
             A = np.where(met, np.clip(0.0, lower, upper), A)
         return -self.weights[:, None] * A
+
+    @cached_property
+    def zero_gradients(self) -> Array:
+        """``X' D_j Lambda v_j`` (B, d) of all blocks at the dual point of the zero network."""
+        return self.gradients(self.zero_dual(), np.arange(self.n_blocks))
 
     def balanced_dual(self, dual: Array) -> Array:
         """The nearest kind of dual point a certificate can use: moved into the dual domain, its sum made to vanish exactly."""

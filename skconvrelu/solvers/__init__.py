@@ -178,8 +178,7 @@ def _zero_network(program: ConvexProgram, solver: str) -> Solution | None:
     """The zero network with its exact certificate when beta is large enough for it to be optimal, else None."""
     F = np.zeros_like(program.Y)
     dual = program.zero_dual()
-    gradients = program.gradients(dual, np.arange(program.n_blocks))
-    if _clearly_dear(program, gradients):
+    if _clearly_dear(program):
         return None
     upper, lower = program.prices(dual, level=program.beta)
     if (lower > program.beta * (1.0 + 1e-9)).any():
@@ -206,8 +205,9 @@ def _zero_network(program: ConvexProgram, solver: str) -> Solution | None:
     )
 
 
-def _clearly_dear(program: ConvexProgram, gradients: Array) -> bool:
-    """Whether some price is certainly above beta: nearly always one of those with the longest gradients."""
+def _clearly_dear(program: ConvexProgram) -> bool:
+    """Whether some price of the zero network is certainly above beta: nearly always one of those with the longest gradients."""
+    gradients = program.zero_gradients
     lengths, level = np.linalg.norm(gradients, axis=1), program.beta * (1.0 + _CLEARLY)
     order = np.argsort(-lengths, kind="stable")
     order = order[lengths[order] > level]

@@ -76,6 +76,5 @@ def _without_cones(program: ConvexProgram, tol: float, max_iter: int, start: Sol
 
 def _strength(program: ConvexProgram) -> float:
     """Beta in units of the longest gradient of the zero network."""
-    gradients = program.gradients(program.zero_dual(), np.arange(program.n_blocks))
-    longest = float(np.linalg.norm(gradients, axis=1).max(initial=0.0))
+    longest = float(np.linalg.norm(program.zero_gradients, axis=1).max(initial=0.0))
     return program.beta / longest if longest > 0.0 else np.inf

@@ -210,7 +210,7 @@ class ProximalNewton:
         lengths = point.lengths[active]
         along = point.q[active] / lengths[:, None]
         keep = np.sqrt(1.0 - level / lengths)
-        L, owner = [], []
+        L, owner = [point.q[:0]], [active[:0]]  # where nothing is active
         for part in row_parts(len(active), point.q.shape[1] ** 2):
             Q, spans = self.faces.tangents(active[part])
             coordinates = np.einsum("bik,bi->bk", Q, along[part])
@@ -219,10 +219,7 @@ class ProximalNewton:
             L.append(np.sqrt(self.sigma) * moved.transpose(0, 2, 1)[spans])
             owner.append(np.repeat(active[part], spans.sum(axis=1)))
         border = np.sqrt(self.sigma * self.free) * self.basis
-        none = np.zeros((0, point.q.shape[1])), np.zeros(0, dtype=np.intp)
-        return SemismoothSystem(
-            self.fits, np.concatenate([none[0], *L]), np.concatenate([none[1], *owner]), border, root
-        )
+        return SemismoothSystem(self.fits, np.concatenate(L), np.concatenate(owner), border, root)
 
     # what is handed over
 
