@@ -23,6 +23,7 @@ from skconvrelu.search.pruning import _Lasso, rescale
 from skconvrelu.search.units import Units
 from skconvrelu.solvers import block_newton, growing_newton, working_set
 from skconvrelu.solvers.block_newton import BlockNewton
+from skconvrelu.solvers.block_preconditioner import BlockPreconditioner
 from skconvrelu.solvers.cone_faces import ConeFaces
 from skconvrelu.solvers.interior_point import InteriorPoint
 from skconvrelu.solvers.proximal_newton import ProximalNewton
@@ -37,6 +38,7 @@ COUNTED = {
     "pruning, Newton steps": (_Lasso, "newton", lambda *a: 1),
     "interior point, iterations": (InteriorPoint, "_iterate", lambda *a: 1),
     "block Newton, steps": (BlockNewton, "_newton_step", lambda *a: 1),
+    "block Newton, products": (BlockPreconditioner, "__call__", lambda *a: 1),
     "proximal Newton, directions": (ProximalNewton, "_direction", lambda *a: 1),
     "pricing, inner steps": (pricing, "_alternate", lambda X, dual, U, schedule, *a: len(U) * sum(schedule)),
     "cones, steps": (_Batch, "step", lambda self: len(self.index)),
@@ -65,8 +67,9 @@ def growing_programs():
     for kind in ("squared_error", "log_loss"):
         program = make_program(kind, n=150, d=4, n_gates=60, fraction=0.005)
         assert growing_newton.solve(program, tol=1e-6, max_iter=1000).is_optimal(1e-6)
-        program = make_program(kind, n=150, d=4, n_gates=60, fraction=0.05, constrained=False)
-        assert block_newton.solve(program, tol=1e-6, max_iter=1000).is_optimal(1e-6)
+        for n, d in ((150, 4), (500, 20)):
+            program = make_program(kind, n=n, d=d, n_gates=60, fraction=0.05, constrained=False)
+            assert block_newton.solve(program, tol=1e-6, max_iter=1000).is_optimal(1e-6)
 
 
 def projections():

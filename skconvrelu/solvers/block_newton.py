@@ -61,7 +61,7 @@ def solve(
 
 def pays(program: ConvexProgram, n_blocks: int, stronger: float, worth: float, steps: float = _LIKELY) -> bool:
     """Whether so many steps take at most ``worth`` multiply-adds, if so many blocks are nonzero at a penalty so many times beta."""
-    return steps * _step_flops(program, n_blocks * stronger**_MORE) <= worth
+    return steps * _step_flops(program, min(n_blocks * stronger**_MORE, program.n_blocks)) <= worth
 
 
 def _step_flops(program: ConvexProgram, n_blocks: float) -> float:

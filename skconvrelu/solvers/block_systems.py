@@ -1,8 +1,8 @@
-"""Newton systems of nonzero blocks without cones, on the cheaper side: ``Z' S S' Z + blockdiag(c_j (I - a_j a_j'))``.
+"""Newton systems of nonzero blocks without cones, in the cheapest way: ``Z' S S' Z + blockdiag(c_j (I - a_j a_j'))``.
 
-Either the matrix itself, of as many rows as blocks have entries, or, where samples are fewer, by Woodbury: the moves of blocks across
-their directions ``a_j`` have the invertible diagonal ``c_j`` and are eliminated through a matrix of the size of the outputs; what is left
-is a system in the intercept and one length a block.
+The matrix itself is factored where blocks have few entries. Where samples are fewer, it is Woodbury's: the moves of blocks across their
+directions ``a_j`` have the invertible diagonal ``c_j`` and are eliminated through a matrix of the size of the outputs; what is left is
+a system in the intercept and one length a block. Where both are large, conjugate gradients take a few products with the blocks.
 """
 
 from __future__ import annotations
@@ -16,21 +16,34 @@ from scipy.linalg.lapack import dposv, dpotrf
 
 from skconvrelu.program import ConvexProgram, Index
 from skconvrelu.solvers.block_grams import BlockGrams
+from skconvrelu.solvers.block_preconditioner import BlockPreconditioner
 from skconvrelu.solvers.newton_system import BlockFits, FreeBlocks, activities, outputs_gram
 
 Array = NDArray[np.float64]
 
 
+#: conjugate gradient steps that are expected before any were taken, and those after which the preconditioner is no good
+_EXPECTED, _MOST = 6, 40
+#: residual, relative to the gradient in the preconditioner's norm, that is good enough for a Newton step
+_INEXACT = 0.1
+#: what the operations of a conjugate gradient step and of eigenvalues cost in those of large products; and a step's calls, in multiply-adds
+_SLOWER, _EIGENVALUES, _CALLS = 2.0, 15.0, 1e6
+
+
 def system_flops(program: ConvexProgram, n_blocks: float) -> float:
-    """Multiply-adds of forming and factoring the system of so many blocks on the cheaper side."""
-    return min(_sides(program.Y.size, n_blocks, program.X.shape[1], constant=program.loss.quadratic))
+    """Multiply-adds of the system of so many blocks in the cheapest way."""
+    return min(_ways(program.Y.shape, n_blocks, program.X.shape[1], constant=program.loss.quadratic))
 
 
-def _sides(n_outputs: int, n_blocks: float, d: int, *, constant: bool) -> tuple[float, float]:
-    """Multiply-adds on the side of the blocks, where a constant curvature need not be formed, and on that of the outputs."""
-    size = n_blocks * d
-    by_blocks = (0.0 if constant else n_outputs * size**2) + size**3 / 3
-    return by_blocks, n_outputs**2 * (d + 2.0 * n_blocks + n_outputs / 3)
+def _ways(
+    shape: tuple[int, ...], n_blocks: float, d: int, *, constant: bool, steps: float = _EXPECTED
+) -> tuple[float, float, float]:
+    """Multiply-adds on the side of the blocks, where a constant curvature need not be formed, on that of the outputs, and by gradients."""
+    outputs, size = float(shape[0] * shape[1]), n_blocks * d
+    by_blocks = (0.0 if constant else outputs * size**2) + size**3 / 3
+    by_outputs = outputs**2 * (d + 2.0 * n_blocks + outputs / 3)
+    product = _SLOWER * 2.0 * (shape[0] * size + size * (n_blocks + d)) + _CALLS
+    return by_blocks, by_outputs, outputs * n_blocks**2 + (d + _EIGENVALUES) * n_blocks**3 + (steps + 1.0) * product
 
 
 class BlockSystems:
@@ -39,6 +52,8 @@ class BlockSystems:
     def __init__(self, fits: BlockFits, basis: Array, *, constant: bool) -> None:
         self.basis, self.constant = basis, constant
         self.grams = BlockGrams(fits, basis, constant=constant)
+        self.moments = np.linalg.eigh(fits.X.T @ fits.X / len(fits.X))
+        self.steps = _EXPECTED
 
     def step(
         self,
@@ -52,12 +67,17 @@ class BlockSystems:
     ) -> Array | None:
         """The Newton step (q + m d,) of blocks with directions (m, d) and curvatures (m,) across them, intercept first.
 
-        The diagonal is lifted by a share of its largest entry; None where that is not enough for a Cholesky factorisation.
+        The diagonal is lifted by a share of its largest entry, but for conjugate gradients, which need no factorisation; None where that
+        is not enough for a Cholesky factorisation.
         """
         if not len(gradient):
             return gradient
-        n_outputs = len(fits.X) * fits.directions.shape[1]
-        by_blocks, by_outputs = _sides(n_outputs, *along.shape, constant=self.constant)
+        shape = len(fits.X), fits.directions.shape[1]
+        by_blocks, by_outputs, by_gradients = _ways(shape, *along.shape, constant=self.constant, steps=self.steps)
+        if by_gradients < min(by_blocks, by_outputs):
+            step = self._by_gradients(fits, along, bends, gradient, root())
+            if step is not None:
+                return step
         if by_outputs < by_blocks:
             return self._by_outputs(fits, along, bends, gradient, root(), lift)
         return _solution(self._hessian(blocks, along, bends, root), gradient, lift)
@@ -103,6 +123,47 @@ class BlockSystems:
         drawn -= np.einsum("bi,bi->b", drawn, along)[:, None] * along
         step = short[q:, None] * along - across - inverse[:, None] * drawn
         return np.concatenate([short[:q], step.ravel()])
+
+    def _by_gradients(self, fits: BlockFits, along: Array, bends: Array, gradient: Array, root: Array) -> Array | None:
+        """By preconditioned conjugate gradients, roughly; None where they take too many steps, of which the last solve's are kept."""
+        (m, d), q = along.shape, self.basis.shape[1]
+        parts = activities(fits, root, np.ones((m, 1)))
+        own = np.tensordot(root, self.basis, axes=(1, 0)).reshape(parts.shape[1], q)
+        self.steps = 2 * _MOST
+        try:
+            inverse = BlockPreconditioner(parts @ parts.T, self.moments, bends, along)
+            free = np.linalg.inv(own.T @ own)
+        except np.linalg.LinAlgError:
+            return None
+
+        def preconditioned(r: Array) -> Array:
+            return np.concatenate([free @ r[:q], inverse(r[q:].reshape(m, d)).ravel()])
+
+        def product(x: Array) -> Array:
+            U = x[q:].reshape(m, d)
+            outputs = fits.outputs(U) + self.basis @ x[:q]
+            bent = np.einsum("nkl,nl->nk", root, np.einsum("nkl,nk->nl", root, outputs))
+            across = U - np.einsum("bi,bi->b", U, along)[:, None] * along
+            return np.concatenate(
+                [self.basis.T @ bent.sum(axis=0), (fits.adjoint(bent) + bends[:, None] * across).ravel()]
+            )
+
+        step, r = np.zeros_like(gradient), -gradient
+        z = preconditioned(r)
+        p, size = z, float(r @ z)
+        enough = _INEXACT**2 * size
+        for k in range(1, _MOST + 1):
+            moved = product(p)
+            alpha = size / float(p @ moved)
+            step += alpha * p
+            r -= alpha * moved
+            z = preconditioned(r)
+            size, before = float(r @ z), size
+            if size <= enough:
+                self.steps = k
+                return step
+            p = z + size / before * p
+        return None
 
 
 def _solution(hessian: Array, gradient: Array, lift: float, added: float = 0.0) -> Array | None:

@@ -20,10 +20,10 @@ _ITERATIONS, _PRODUCTS, _SEEN, _BESIDES = 18.0, 45.0, 200, 1.5e7
 _STEPS, _STRONG, _CHEAPER = 20.0, 0.2, 3.0
 #: iterations without cones; what the Newton method may take more before it is given up; beta where about a first working set of blocks
 #: is nonzero, and the least with few of them
-_ITERATIONS_WITHOUT, _MORE, _TYPICAL, _WEAKEST = 9.0, 1.8, 0.2, 0.02
+_ITERATIONS_WITHOUT, _MORE, _TYPICAL, _WEAKEST = 9.0, 2.5, 0.2, 0.002
 #: Newton steps of full size without cones that a solve takes at this beta in units of its maximum, and the exponent by which it takes
 #: more at weaker ones
-_STEPS_WITHOUT, _AT, _GROWTH = 8.0, 0.3, 0.25
+_STEPS_WITHOUT, _AT, _GROWTH = 8.0, 0.3, 0.35
 
 
 def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution | None = None) -> Solution:
