@@ -76,7 +76,7 @@ class BlockNewton:
         self.every = np.arange(program.n_blocks)
         self.basis = program.intercept_basis
         self.fits = BlockFits(program.X, program.masks(self.every), program.block_directions)
-        self.systems = BlockSystems(self.fits, self.basis, constant=program.loss.quadratic)
+        self.systems = BlockSystems(program, self.fits)
         self.n_iter, self.worth, self.lift = 0, worth, _LEAST_LIFT
         if start is None:
             start = Solution.unverified(program, self.every[:0], np.zeros((0, program.X.shape[1])))
@@ -192,7 +192,10 @@ class BlockNewton:
         )
         value, root = self._value(program), partial(self._root, program)
         while self.lift <= _MOST_LIFT:
-            step = self.systems.step(self.blocks, self.moving, along, program.beta / lengths, gradient, root, self.lift)
+            step = self.systems.step(
+                self.blocks, self.moving, along, program.beta / lengths, gradient, root, self.lift,
+                exact=self.lift > _LEAST_LIFT,
+            )  # fmt: skip
             if step is not None and self._along(program, step, value, expected := -float(gradient @ step)):
                 self.lift = max(_LEAST_LIFT, self.lift / _MORE_LIFT)
                 return expected

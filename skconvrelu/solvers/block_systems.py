@@ -8,6 +8,7 @@ a system in the intercept and one length a block. Where both are large, conjugat
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,13 +48,19 @@ def _ways(
 
 
 class BlockSystems:
-    """The systems of a program; under ``constant`` curvature the products of blocks are remembered."""
+    """The systems of a program; where the curvature of its loss is constant the products of blocks are remembered."""
 
-    def __init__(self, fits: BlockFits, basis: Array, *, constant: bool) -> None:
-        self.basis, self.constant = basis, constant
-        self.grams = BlockGrams(fits, basis, constant=constant)
-        self.moments = np.linalg.eigh(fits.X.T @ fits.X / len(fits.X))
+    def __init__(self, program: ConvexProgram, fits: BlockFits) -> None:
+        self.program, self.basis, self.constant = program, program.intercept_basis, program.loss.quadratic
+        self.grams = BlockGrams(fits, self.basis, constant=self.constant)
         self.steps = _EXPECTED
+
+    @cached_property
+    def moments(self) -> tuple[Array, Array]:
+        """Eigenvalues and eigenvectors of the second moments of X."""
+        X, weights = self.program.X, self.program.weights
+        values, vectors = np.linalg.eigh((X * weights[:, None]).T @ X)
+        return np.maximum(values, 0.0), vectors
 
     def step(
         self,
@@ -64,17 +71,19 @@ class BlockSystems:
         gradient: Array,
         root: Callable[[], Array],
         lift: float,
+        *,
+        exact: bool = False,
     ) -> Array | None:
         """The Newton step (q + m d,) of blocks with directions (m, d) and curvatures (m,) across them, intercept first.
 
-        The diagonal is lifted by a share of its largest entry, but for conjugate gradients, which need no factorisation; None where that
-        is not enough for a Cholesky factorisation.
+        A rough one will do unless ``exact``. The diagonal of what is factored is lifted by a share of its largest entry; None where that is
+        not enough for a Cholesky factorisation.
         """
         if not len(gradient):
             return gradient
         shape = len(fits.X), fits.directions.shape[1]
         by_blocks, by_outputs, by_gradients = _ways(shape, *along.shape, constant=self.constant, steps=self.steps)
-        if by_gradients < min(by_blocks, by_outputs):
+        if not exact and by_gradients < min(by_blocks, by_outputs):
             step = self._by_gradients(fits, along, bends, gradient, root())
             if step is not None:
                 return step
@@ -125,7 +134,7 @@ class BlockSystems:
         return np.concatenate([short[:q], step.ravel()])
 
     def _by_gradients(self, fits: BlockFits, along: Array, bends: Array, gradient: Array, root: Array) -> Array | None:
-        """By preconditioned conjugate gradients, roughly; None where they take too many steps, of which the last solve's are kept."""
+        """Roughly, by preconditioned conjugate gradients, whose number is remembered; None where they are too many or meet no curvature."""
         (m, d), q = along.shape, self.basis.shape[1]
         parts = activities(fits, root, np.ones((m, 1)))
         own = np.tensordot(root, self.basis, axes=(1, 0)).reshape(parts.shape[1], q)
@@ -154,7 +163,10 @@ class BlockSystems:
         enough = _INEXACT**2 * size
         for k in range(1, _MOST + 1):
             moved = product(p)
-            alpha = size / float(p @ moved)
+            bend = float(p @ moved)
+            if not bend > 0.0:
+                return None
+            alpha = size / bend
             step += alpha * p
             r -= alpha * moved
             z = preconditioned(r)
