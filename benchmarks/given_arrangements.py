@@ -4,10 +4,10 @@
 Ours is timed to a certified relative gap of 1e-6. A rival is run at falling tolerances until the objective of its weights, computed
 here, is within 1e-6 of the optimum, and that run alone counts; where none is, its best error is shown with the time it took. Objectives
 are those of the ReLU network (or gated network) that the weights stand for; "cone" is the largest violation relative to
-``||x_i|| ||u||``. Logistic loss has sizes of its own. Every rival's solve has a process of its own on one BLAS thread; seconds are
-measured inside it, without imports. Times are medians of ``--repeat`` runs where the first took at most ``--short`` seconds, and
-those of one run where it took more. Where ours takes more than ``--long`` seconds, errors are relative to that run's own objective, of a
-gap of 1e-6, and not to one of 1e-9.
+``||x_i|| ||u||``. Logistic loss has sizes of its own. A rival has a process of its own for each tolerance, on one BLAS thread; seconds
+are measured inside it, without imports. Times are medians of ``--repeat`` runs where the first took at most ``--short`` seconds, and
+those of one run where it took more. Where ours takes more than ``--long`` seconds, errors are relative to that run's own objective, of
+a gap of 1e-6, and not to one of 1e-9.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ import resource
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,6 +25,7 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from benchmarks.adapters.repeating import timed
 from benchmarks.datasets import load, load_problem
 from benchmarks.environments import python_of
 from benchmarks.protocol import quiet_fit, standardised
@@ -107,31 +106,22 @@ def estimator(problem: Problem, tol: float) -> ConvexReLURegressor | ConvexReLUC
     )  # fmt: skip
 
 
-def ours(problem: Problem, tol: float) -> tuple[float, float]:
-    """Seconds and objective at a certified gap."""
+def ours(problem: Problem, tol: float) -> float:
+    """Objective at a certified gap."""
     model = estimator(problem, tol)
-    with threadpool_limits(limits=1):
-        begin = time.perf_counter()
-        quiet_fit(model, problem.X, problem.y)
-        seconds = time.perf_counter() - begin
+    quiet_fit(model, problem.X, problem.y)
     if model.dual_gap_ > tol * model.objective_:
         print(f"  ours stopped at a gap of {model.dual_gap_ / model.objective_:.1e}", file=sys.stderr)
-    return seconds, float(model.objective_)
-
-
-def repeated(once: Callable[[], float], first: float, repeat: int, short: float) -> float:
-    """Median seconds, the first run's among them."""
-    return float(np.median([first] + [once() for _ in range(repeat - 1 if first <= short else 0)]))
+    return float(model.objective_)
 
 
 @dataclass
 class Result:
-    """What a rival reached, and the tolerance it was asked for."""
+    """What a rival reached."""
 
     seconds: float = np.nan
     error: float = np.inf
     cone: float = np.nan
-    tol: float = np.nan
 
     def cells(self, own: float, *, cone: bool, gated: bool) -> str:
         """Columns of the table; dashes where there was no answer in time."""
@@ -141,9 +131,9 @@ class Result:
         return text + (f" {'' if gated else format(self.cone, '.0e'):>6s}" if cone else "")
 
 
-def rival(problem: Problem, name: str, optimum: float, limit: float, tolerances: tuple[float, ...]) -> Result:
+def rival(problem: Problem, name: str, optimum: float, limit: float, repeat: int, short: float) -> Result:
     """The first tolerance that reaches the target, else the best error."""
-    adapter, arguments, _ = RIVALS[name]
+    adapter, arguments, tolerances = RIVALS[name]
     best = Result()
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory() as folder:
@@ -155,6 +145,8 @@ def rival(problem: Problem, name: str, optimum: float, limit: float, tolerances:
                 str(ADAPTERS / f"run_{adapter}.py"),
                 str(source),
                 str(target),
+                str(repeat),
+                str(short),
                 str(tol),
                 *arguments,
             ]
@@ -173,7 +165,7 @@ def rival(problem: Problem, name: str, optimum: float, limit: float, tolerances:
             error = problem.objective(found["plus"], found["minus"]) / optimum - 1.0
             if abs(error) < best.error:
                 cone = problem.cone_violation(found["plus"], found["minus"])
-                best = Result(float(found["seconds"]), abs(error), cone, tol)
+                best = Result(float(found["seconds"]), abs(error), cone)
             if abs(error) <= TARGET:
                 break
     return best
@@ -288,19 +280,18 @@ def main() -> None:
         *grid(arguments.logistic_sizes, arguments.betas, gated, True),
     ]
     for problem in problems:
-        first, optimum = ours(problem, TARGET)
         again = arguments.repeat, arguments.short
-        own = repeated(lambda p=problem: ours(p, TARGET)[0], first, *again)
+        with threadpool_limits(limits=1):
+            optimum, own = timed(partial(ours, problem, TARGET), *again)
         if own <= arguments.long:
-            _, optimum = ours(problem, 1e-9)
+            optimum = ours(problem, 1e-9)
         line = f"{problem.name:34s} {own:8.3f}"
         for name in RIVALS:
             found = Result()
             if not (problem.logistic and RIVALS[name][0] == "pyscnn"):
                 times, least, most = arguments.limits
-                run = partial(rival, problem, name, optimum, max(min(most, max(least, times * own)), own))
-                found = run(RIVALS[name][2])
-                found.seconds = repeated(lambda run=run, tol=found.tol: run((tol,)).seconds, found.seconds, *again)
+                limit = max(min(most, max(least, times * own)), own)
+                found = rival(problem, name, optimum, limit, *again)
             line += " |" + found.cells(own, cone=name in LOOSE, gated=problem.gated)
         rows.append(line.rstrip())
         print(rows[-1], flush=True)
