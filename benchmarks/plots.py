@@ -15,7 +15,9 @@ import numpy as np
 RESULTS = Path(__file__).with_name("results")
 
 #: contender, race 1: colour and marker
-_RIVALS = {"adelie": ("C1", "o"), "Clarabel": ("C2", "s"), "SCS": ("C4", "D"), "pyscnn": ("C5", "^")}
+_RIVALS = {
+    "adelie": ("C1", "o"), "Clarabel": ("C2", "s"), "SCS": ("C4", "D"), "pyscnn": ("C5", "^"), "pyscnn32": ("C6", "v"),
+}  # fmt: skip
 #: error from which a rival of race 1 has not reached the optimum
 _REACHED = 1e-6
 
@@ -115,7 +117,7 @@ def accuracy(ax: Any) -> None:
 
 #: plots and their sizes in inches
 PLOTS: dict[str, tuple[Callable[[Any], None], tuple[float, float]]] = {
-    "given_arrangements": (given_arrangements, (8.0, 7.0)),
+    "given_arrangements": (given_arrangements, (8.0, 12.0)),
     "free_race": (free_race, (8.0, 5.5)),
     "growth": (growth, (6.0, 4.0)),
     "accuracy": (accuracy, (8.0, 3.5)),
