@@ -54,6 +54,7 @@ def given_arrangements(ax: Any) -> None:
     ax.axvline(1.0, color="0.3", lw=1)
     ax.set(xscale="log", xlabel="time of the rival / ours (hollow: objective more than 1e-6 above the optimum)")
     ax.set_yticks(range(len(labels)), labels, fontsize=7)
+    ax.margins(y=0.01)
     ax.invert_yaxis()
     ax.grid(axis="x", alpha=0.3)
     _legend(ax)
