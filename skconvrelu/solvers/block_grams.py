@@ -26,8 +26,8 @@ class BlockGrams:
         self._last: tuple[Index, Array] | None = None
         (n, d), q, (B, K) = fits.X.shape, basis.shape[1], fits.directions.shape
         # pages that nothing is written to cost nothing
-        self._room = (min(q + B * d, CHUNK // (n * K), int(CHUNK**0.5)) - q) // d if constant else 0
-        size = q + max(self._room, 0) * d
+        self._room = max(0, (min(q + B * d, CHUNK // (n * K), int(CHUNK**0.5)) - q) // d) if constant else 0
+        size = q + self._room * d
         self._design, self._gram = np.empty((n * K, size), order="F"), np.empty((size, size))
         self._places, self._met = np.full(B, -1), 0
 

@@ -81,8 +81,9 @@ class BlockSystems:
         """
         if not len(gradient):
             return gradient
-        shape = len(fits.X), fits.directions.shape[1]
-        by_blocks, by_outputs, by_gradients = _ways(shape, *along.shape, constant=self.constant, steps=self.steps)
+        by_blocks, by_outputs, by_gradients = _ways(
+            self.program.Y.shape, *along.shape, constant=self.constant, steps=self.steps
+        )
         if not exact and by_gradients < min(by_blocks, by_outputs):
             step = self._by_gradients(fits, along, bends, gradient, root())
             if step is not None:
@@ -104,17 +105,12 @@ class BlockSystems:
         self, fits: BlockFits, along: Array, bends: Array, gradient: Array, root: Array, lift: float
     ) -> Array | None:
         q, (n, _, width) = self.basis.shape[1], root.shape
-        border = np.hstack(
-            [
-                np.einsum("nkl,kq->nlq", root, self.basis).reshape(n * width, q),
-                activities(fits, root, along @ fits.X.T).T,
-            ]
-        )
+        border = np.hstack([self._border(root), activities(fits, root, along @ fits.X.T).T])
         added = lift * max(float(bends.max(initial=1e-300)), float(np.square(border).sum(axis=0).max()))
         inverse = 1.0 / (bends + added)
         turned = gradient[q:].reshape(along.shape)
         lengthwise = np.einsum("bi,bi->b", turned, along)
-        across = inverse[:, None] * (turned - lengthwise[:, None] * along)
+        across = inverse[:, None] * _across(turned, along)
         # of the moves across: I + S' Z H^-1 Z' S
         matrix = outputs_gram(fits, root, FreeBlocks(inverse, np.sqrt(inverse)[:, None] * along, -1.0))
         np.einsum("ii->i", matrix)[...] += 1.0
@@ -129,15 +125,14 @@ class BlockSystems:
             return None
         back = solve_triangular(factor, half[:, :-1] @ short - half[:, -1], check_finite=False, overwrite_b=True)
         drawn = fits.adjoint(np.einsum("nkl,nl->nk", root, back.reshape(n, width)))
-        drawn -= np.einsum("bi,bi->b", drawn, along)[:, None] * along
-        step = short[q:, None] * along - across - inverse[:, None] * drawn
+        step = short[q:, None] * along - across - inverse[:, None] * _across(drawn, along)
         return np.concatenate([short[:q], step.ravel()])
 
     def _by_gradients(self, fits: BlockFits, along: Array, bends: Array, gradient: Array, root: Array) -> Array | None:
         """Roughly, by preconditioned conjugate gradients, whose number is remembered; None where they are too many or meet no curvature."""
         (m, d), q = along.shape, self.basis.shape[1]
         parts = activities(fits, root, np.ones((m, 1)))
-        own = np.tensordot(root, self.basis, axes=(1, 0)).reshape(parts.shape[1], q)
+        own = self._border(root)
         self.steps = 2 * _MOST
         try:
             inverse = BlockPreconditioner(parts @ parts.T, self.moments, bends, along)
@@ -152,10 +147,8 @@ class BlockSystems:
             U = x[q:].reshape(m, d)
             outputs = fits.outputs(U) + self.basis @ x[:q]
             bent = np.einsum("nkl,nl->nk", root, np.einsum("nkl,nk->nl", root, outputs))
-            across = U - np.einsum("bi,bi->b", U, along)[:, None] * along
-            return np.concatenate(
-                [self.basis.T @ bent.sum(axis=0), (fits.adjoint(bent) + bends[:, None] * across).ravel()]
-            )
+            turned = fits.adjoint(bent) + bends[:, None] * _across(U, along)
+            return np.concatenate([self.basis.T @ bent.sum(axis=0), turned.ravel()])
 
         step, r = np.zeros_like(gradient), -gradient
         z = preconditioned(r)
@@ -176,6 +169,15 @@ class BlockSystems:
                 return step
             p = z + size / before * p
         return None
+
+    def _border(self, root: Array) -> Array:
+        """Columns ``S' basis`` (n l, q) of the intercept."""
+        return np.einsum("nkl,kq->nlq", root, self.basis).reshape(root.shape[0] * root.shape[2], self.basis.shape[1])
+
+
+def _across(V: Array, along: Array) -> Array:
+    """What of vectors (m, d) is orthogonal to unit vectors."""
+    return V - np.einsum("bi,bi->b", V, along)[:, None] * along
 
 
 def _solution(hessian: Array, gradient: Array, lift: float, added: float = 0.0) -> Array | None:

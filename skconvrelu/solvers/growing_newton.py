@@ -149,7 +149,7 @@ def _seed(program: ConvexProgram, priced: _Priced) -> Solution:
     """A unit along the projection of the dearest block, half as long as the loss's curvature at the constant suggests."""
     dearest = np.array([priced.prices.argmax()])
     where = np.flatnonzero(priced.blocks == dearest)
-    direction = priced.projections[where[0]] if len(where) else program.gradients(program.zero_dual(), dearest)[0]
+    direction = priced.projections[where[0]] if len(where) else program.zero_gradients[dearest[0]]
     price = float(np.linalg.norm(direction))
     unit = direction / price if price > 0.0 else direction
     zero = np.zeros_like(program.Y)

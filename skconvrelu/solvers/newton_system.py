@@ -52,7 +52,7 @@ class BlockFits:
 
 
 def outputs_gram(fits: BlockFits, root: Array, free: FreeBlocks) -> Array:
-    """``S' (sum_j Z_j (h_j I + r_j r_j') Z_j') S`` (n L, n L); outputs ``Z_j = D_j X . v_j'``, ``S`` (n, K, L) of each sample."""
+    """``S' (sum_j Z_j (h_j I +- r_j r_j') Z_j') S`` (n L, n L); outputs ``Z_j = D_j X . v_j'``, ``S`` (n, K, L) of each sample."""
     h, R, sign = free
     n, _, L = root.shape
     step = max(1, CHUNK // (n * L))
@@ -259,8 +259,8 @@ class NewtonSystem:
 
     def _block_solve(self, rhs: Array) -> Array:
         if self._inverse is not None:
-            h, R, _ = self._inverse
-            return h[:, None] * rhs + R * np.einsum("bi,bi->b", R, rhs)[:, None]
+            h, R, sign = self._inverse
+            return h[:, None] * rhs + sign * R * np.einsum("bi,bi->b", R, rhs)[:, None]
         half = np.einsum("bij,bj->bi", self._inverse_root, rhs)
         return np.einsum("bji,bj->bi", self._inverse_root, half)
 
