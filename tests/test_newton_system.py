@@ -75,7 +75,7 @@ def test_grams_are_remembered_whatever_the_order_and_forgotten_where_there_are_m
     n, d, B, K = 11, 3, 9, 2
     fits = BlockFits(rng.standard_normal((n, d)), (rng.random((B, n)) < 0.5).astype(float), rng.standard_normal((B, K)))
     root = np.sqrt(rng.uniform(0.1, 1.0, n))[:, None, None] * np.eye(K)
-    grams = BlockGrams(fits, np.ones((K, 1)), constant=True)
+    grams = BlockGrams(fits, np.ones((K, 1)))
     formed = {"blocks_design": [], "blocks_gram": []}
 
     def watched(name, original):

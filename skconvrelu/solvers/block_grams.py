@@ -1,4 +1,4 @@
-"""Gram matrices of blocks without cones, of which those under constant curvature are computed once."""
+"""Gram matrices of blocks without cones under constant curvature, whose entries are computed once."""
 
 from __future__ import annotations
 
@@ -15,26 +15,24 @@ Array = NDArray[np.float64]
 
 
 class BlockGrams:
-    """``(basis, Z)' S S' (basis, Z)`` of blocks; under ``constant`` curvature, what was computed once is remembered.
+    """``(basis, Z)' S S' (basis, Z)`` of blocks, where ``S`` never moves: what was computed once is remembered.
 
     The memory has the blocks in the order in which they were met: their columns ``S' (basis, Z)`` and the products of those. Where it is
     full it begins anew.
     """
 
-    def __init__(self, fits: BlockFits, basis: Array, *, constant: bool) -> None:
-        self.fits, self.basis, self.constant = fits, basis, constant
+    def __init__(self, fits: BlockFits, basis: Array) -> None:
+        self.fits, self.basis = fits, basis
         self._last: tuple[Index, Array] | None = None
         (n, d), q, (B, K) = fits.X.shape, basis.shape[1], fits.directions.shape
         # pages that nothing is written to cost nothing
-        self._room = max(0, (min(q + B * d, CHUNK // (n * K), int(CHUNK**0.5)) - q) // d) if constant else 0
+        self._room = max(0, (min(q + B * d, CHUNK // (n * K), int(CHUNK**0.5)) - q) // d)
         size = q + self._room * d
         self._design, self._gram = np.empty((n * K, size), order="F"), np.empty((size, size))
         self._places, self._met = np.full(B, -1), 0
 
     def __call__(self, blocks: Index, root: Callable[[], Array]) -> Array:
         """The matrix (q + m d, q + m d) of some blocks, the caller's own; ``root`` gives the curvature where it is needed."""
-        if not self.constant:
-            return blocks_gram(self.fits.of(blocks), root(), self.basis)
         if self._last is None or not np.array_equal(blocks, self._last[0]):
             fits = len(blocks) <= self._room
             gram = self._remembered(blocks, root) if fits else blocks_gram(self.fits.of(blocks), root(), self.basis)

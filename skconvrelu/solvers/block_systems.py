@@ -18,7 +18,7 @@ from scipy.linalg.lapack import dposv, dpotrf
 from skconvrelu.program import ConvexProgram, Index
 from skconvrelu.solvers.block_grams import BlockGrams
 from skconvrelu.solvers.block_preconditioner import BlockPreconditioner
-from skconvrelu.solvers.newton_system import BlockFits, FreeBlocks, activities, outputs_gram
+from skconvrelu.solvers.newton_system import BlockFits, FreeBlocks, activities, blocks_gram, outputs_gram
 
 Array = NDArray[np.float64]
 
@@ -52,7 +52,7 @@ class BlockSystems:
 
     def __init__(self, program: ConvexProgram, fits: BlockFits) -> None:
         self.program, self.basis, self.constant = program, program.intercept_basis, program.loss.quadratic
-        self.grams = BlockGrams(fits, self.basis, constant=self.constant)
+        self.grams = BlockGrams(fits, self.basis) if self.constant else None
         self.steps = _EXPECTED
 
     @cached_property
@@ -90,11 +90,11 @@ class BlockSystems:
                 return step
         if by_outputs < by_blocks:
             return self._by_outputs(fits, along, bends, gradient, root(), lift)
-        return _solution(self._hessian(blocks, along, bends, root), gradient, lift)
+        return _solution(self._hessian(blocks, fits, along, bends, root), gradient, lift)
 
-    def _hessian(self, blocks: Index, along: Array, bends: Array, root: Callable[[], Array]) -> Array:
+    def _hessian(self, blocks: Index, fits: BlockFits, along: Array, bends: Array, root: Callable[[], Array]) -> Array:
         """The matrix without its lift."""
-        matrix = self.grams(blocks, root)
+        matrix = blocks_gram(fits, root(), self.basis) if self.grams is None else self.grams(blocks, root)
         (m, d), q = along.shape, self.basis.shape[1]
         own = np.einsum("iaib->iab", matrix[q:, q:].reshape(m, d, m, d))  # a view
         own -= (bends[:, None] * along)[:, :, None] * along[:, None, :]
