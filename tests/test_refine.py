@@ -308,3 +308,31 @@ def test_small_penalties_are_approached_where_rounds_are_dear(size, walks, monke
     assert model.certificate_.gap_searched <= 1e-2
     model.set_params(warm_start=True).fit(X, y)  # units of an earlier fit are a start already
     assert len(calls) == walks
+
+
+def test_dear_convex_programs_wait_while_descent_gains_as_much(monkeypatch):
+    X, y = regression_data(300, 3)
+    options = {"beta": 0.003, "n_arrangements": 10, "random_state": 0, "tol": 1e-3}
+    real, polished = refine_module._Search._polish_units, []
+
+    def spy(search, units):
+        polished.append(bool(search.gap <= refine_module._ROUGH_ON_FEW or search.gained < refine_module._SLOW))
+        return real(search, units)
+
+    monkeypatch.setattr(refine_module._Search, "_polish_units", spy)
+    cheap = ConvexReLURegressor(**options).fit(X, y)
+    assert polished[0] is False  # the first round has neither a gap nor a gain yet
+    polished.clear()
+    monkeypatch.setattr(refine_module, "_DEAR", 0.0)
+    dear = ConvexReLURegressor(**options).fit(X, y)
+    assert polished
+    assert all(polished)
+    assert len(polished) < dear.certificate_.n_rounds
+    assert dear.certificate_.gap_searched <= 1e-3
+    assert dear.objective_ == pytest.approx(cheap.objective_, rel=1e-3)
+    # the last word is the convex program's all the same
+    polished.clear()
+    with pytest.warns(ConvergenceWarning, match="gap over all arrangements"):
+        short = ConvexReLURegressor(**{**options, "refine": 1}).fit(X, y)
+    assert not polished
+    assert short.solver_ != "descent"

@@ -53,9 +53,11 @@ _FINEST, _ROOT = 1e-9, 0.1
 _LATE = 1e-3
 #: numbers in X from which a small penalty is approached: below, a whole round costs less than the walk
 _APPROACHED = 8_000
-#: searched gap up to which rounds on many rows solve the convex program, too, or share of the objective that a round gained up to which
-#: they do; and Newton steps of their weighing until then
-_ROUGH, _SLOW, _ROUGHLY_WEIGHED = 0.1, 2e-3, 20
+#: searched gap up to which rounds whose convex program is dear solve it, too, on many rows and on fewer; or share of the objective that a
+#: round gained up to which they do; and Newton steps of their weighing until then
+_ROUGH, _ROUGH_ON_FEW, _SLOW, _ROUGHLY_WEIGHED = 0.1, 0.03, 2e-3, 20
+#: multiplications of a Newton step, about a second, from which the convex program of few rows is dear
+_DEAR = 2e10
 #: numbers in one array over rows and blocks beyond which the convex program is not solved
 _POLISHABLE = 15_000_000
 #: multiplications in convex programs after which a search ends: about twenty minutes, as much as a default should take
@@ -120,6 +122,12 @@ class _Priced:
     found: Found
 
 
+def _newton_work(program: ConvexProgram, coef: Array) -> float:
+    """Multiplications of a Newton step over so many coefficients."""
+    few, many = sorted((program.Y.size, coef.size))
+    return float(few) ** 2 * many
+
+
 class _Search:
     """The rounds on all rows; one instance, one run."""
 
@@ -159,7 +167,7 @@ class _Search:
         for number in range(max_rounds):
             before = self.value
             try:
-                polished, early = self._worth_polishing(), self.accuracy >= _LATE
+                polished, early = self._worth_polishing(units), self.accuracy >= _LATE
                 self.work = 0.0
                 if early:
                     units = self._descend(units)
@@ -223,7 +231,7 @@ class _Search:
         centre = self.centre
         found = self._look_at(units, dual)
         self.largest, violators = found.largest, found.violators
-        if centre is not None and self.gap > self.tol and self._worth_polishing():
+        if centre is not None and self.gap > self.tol and self._worth_polishing(units):
             between = self._look_at(units, 0.5 * (centre.dual + dual)).violators
             if len(between):
                 worthwhile = unit_prices(self.program, dual, between) > violation_level(self.program, self.tol)
@@ -263,16 +271,18 @@ class _Search:
         program = own_program(self.program, units)
         start = Solution.unverified(program, np.arange(len(units)), units.coef)
         solution = self._solve(program, self.accuracy, start)
-        few, many = sorted((program.Y.size, solution.coef.size))
-        polishing = float(solution.n_iter) * few**2 * many
+        polishing = solution.n_iter * _newton_work(program, solution.coef)
         self.work, self.spent = max(self.work, polishing), self.spent + polishing
         polished = Units(solution.coef, units.directions[solution.blocks])
         self.keep(polished)
         return polished, solution.dual
 
-    def _worth_polishing(self) -> bool:
-        """Of many rows the convex program is much dearer than descent; while that gains as much without it, its digits are wasted."""
-        return len(self.program.X) <= MANY_ROWS or self.gap <= _ROUGH or self.gained < _SLOW
+    def _worth_polishing(self, units: Units) -> bool:
+        """Of many rows or variables the convex program is much dearer than descent; while that gains as much without, digits are wasted."""
+        many = len(self.program.X) > MANY_ROWS
+        if not many and _newton_work(self.program, units.coef) <= _DEAR:
+            return True
+        return self.gap <= (_ROUGH if many else _ROUGH_ON_FEW) or self.gained < _SLOW
 
     def _as_they_are(self, units: Units) -> tuple[Units, Array]:
         """Units without a convex program, and the dual point at their outputs."""
@@ -339,7 +349,8 @@ class _Search:
         solution, dual = None, program.dual_point(best.outputs(program.X))
         if self.last is not None and self.last.units is self.best:
             dual = self.last.dual
-        if len(blocks) * len(program.X) <= _POLISHABLE and self._worth_polishing():
+        last = len(program.X) <= MANY_ROWS or self._worth_polishing(best)  # however dear: once
+        if len(blocks) * len(program.X) <= _POLISHABLE and last:
             try:
                 solution, dual = self._grow(everything, Solution.unverified(everything, blocks, best.coef))
             except (np.linalg.LinAlgError, SolverError) as error:
