@@ -311,7 +311,7 @@ def test_small_penalties_are_approached_where_rounds_are_dear(size, walks, monke
 
 
 def test_dear_convex_programs_wait_while_descent_gains_as_much(monkeypatch):
-    X, y = regression_data(300, 3)
+    X, y = regression_data(120, 3)
     options = {"beta": 0.003, "n_arrangements": 10, "random_state": 0, "tol": 1e-3}
     real, polished = refine_module._Search._polish_units, []
 
