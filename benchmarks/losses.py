@@ -51,10 +51,10 @@ def row(name: str, loss: str, max_rows: int, fraction: float, tol: float) -> str
     begin = time.perf_counter()
     sampled = quiet_fit(estimator(beta, refine=False, n_arrangements=1000, tol=1e-3, **params), X, y)
     certificate = model.certificate_
-    shown = beta if loss != "hard_margin" else np.nan
+    shown = f"{beta:.3g}" if loss != "hard_margin" else "-"
     above = (sampled.objective_ - model.objective_) / (model.objective_ - certificate.least_loss)
     return (
-        f"{name:24s} {loss:15s} {len(X):4d} {shown:9.3g} {model.objective_:11.7f} {certificate.gap_searched:8.1e} "
+        f"{name:24s} {loss:15s} {len(X):4d} {shown:>9s} {model.objective_:11.7f} {certificate.gap_searched:8.1e} "
         f"{certificate.recall:6.0%} {certificate.n_units:5d} {certificate.n_rounds:6d} {seconds:8.2f} | "
         f"{above:+9.1e} {time.perf_counter() - begin:8.2f}"
     )
