@@ -76,8 +76,8 @@ KERNELS: tuple[tuple[str, Any, str, str, Cost], ...] = (
     ("convex program: block Newton", BlockNewton, "_newton_step", "float64",
      lambda self, program: system_flops(program, len(self.blocks))),
     ("convex program: interior point", NewtonSystem, "factor", "float64",
-     lambda self, blocks, root, inverse=None: min(
-         _flops(self._fits.X.shape, self._fits.directions.shape, False, inverse is None))),
+     lambda self, blocks, root, inverse=None: _flops(
+         self._fits.X.shape, self._fits.directions.shape, self._constant and self._gram is not None, inverse is None)[not self.uses_gram]),
     ("convex program: fits", BlockFits, "outputs", "float64", _fits),
     ("convex program: fits", BlockFits, "adjoint", "float64", _fits),
     ("prices of given blocks", _Batch, "step", "float64",
@@ -98,6 +98,7 @@ class Account:
 
     def watched(self, name: str, function: Callable[..., Any], cost: Cost) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
+            flops = cost(*args)  # before the call, which may leave something remembered
             self._inside.append(0.0)
             begin = time.perf_counter()
             try:
@@ -106,7 +107,7 @@ class Account:
                 whole = time.perf_counter() - begin
                 self.seconds[name] += whole - self._inside.pop()
                 self.calls[name] += 1
-                self.flops[name] += cost(*args)
+                self.flops[name] += flops
                 if self._inside:
                     self._inside[-1] += whole
 
@@ -121,8 +122,8 @@ class Account:
             yield
 
 
-def rates(size: int = 1500, repeat: int = 5) -> dict[str, float]:
-    """Operations a second of a large matrix product, best of a few."""
+def rates(size: int = 1500, repeat: int = 30) -> dict[str, float]:
+    """Operations a second of a large matrix product, the best of many on a machine whose speed varies."""
     found = {}
     for dtype in ("float64", "float32"):
         A = np.random.default_rng(0).standard_normal((size, size)).astype(dtype)
