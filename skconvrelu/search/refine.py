@@ -60,6 +60,8 @@ _ROUGH, _ROUGH_ON_FEW, _SLOW, _ROUGHLY_WEIGHED = 0.1, 0.03, 2e-3, 20
 _DEAR = 2e10
 #: numbers in one array over rows and blocks beyond which the convex program is not solved
 _POLISHABLE = 15_000_000
+#: ... and units times cubed features, since vectors are projected on cones by active sets with up to as many constraints as features
+_CONES = 5e10
 #: multiplications in convex programs after which a search ends: about twenty minutes, as much as a default should take
 _BUDGET = 4e13
 #: samples times squared features beyond which no vector is projected on a cone of all samples to bound a price
@@ -266,7 +268,7 @@ class _Search:
         the root of what dropping costs, and noise of that size looks like violations.
         """
         units = units.merged(self.program.X)
-        if not len(units) or len(units) * len(self.program.X) > _POLISHABLE:
+        if not len(units) or not self._polishable(len(units)):
             return self._as_they_are(units)
         program = own_program(self.program, units)
         start = Solution.unverified(program, np.arange(len(units)), units.coef)
@@ -276,6 +278,10 @@ class _Search:
         polished = Units(solution.coef, units.directions[solution.blocks])
         self.keep(polished)
         return polished, solution.dual
+
+    def _polishable(self, n_units: int) -> bool:
+        n, d = self.program.X.shape
+        return n_units * n <= _POLISHABLE and n_units * d**3 <= _CONES
 
     def _worth_polishing(self, units: Units) -> bool:
         """Of many rows or variables the convex program is much dearer than descent; while that gains as much without, digits are wasted."""
@@ -350,7 +356,7 @@ class _Search:
         if self.last is not None and self.last.units is self.best:
             dual = self.last.dual
         last = len(program.X) <= MANY_ROWS or self._worth_polishing(best)  # however dear: once
-        if len(blocks) * len(program.X) <= _POLISHABLE and last:
+        if self._polishable(len(blocks)) and last:
             try:
                 solution, dual = self._grow(everything, Solution.unverified(everything, blocks, best.coef))
             except (np.linalg.LinAlgError, SolverError) as error:
