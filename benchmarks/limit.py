@@ -58,6 +58,12 @@ def _semismooth(self: Any, r: np.ndarray) -> float:
     return 2.0 * len(self.L) * len(self.fits.X) * self.L.shape[1] + small**2 * large + small**3 / 3
 
 
+def _factoring(self: Any, blocks: np.ndarray, root: np.ndarray, inverse: Any = None) -> float:
+    remembered = self._constant and self._gram is not None
+    gram, woodbury = _flops(self._fits.X.shape, self._fits.directions.shape, remembered, inverse is None)
+    return gram if self.uses_gram else woodbury
+
+
 def _fits(self: Any, *rest: Any) -> float:
     return 2.0 * self.masks.size * self.X.shape[1]
 
@@ -75,9 +81,7 @@ KERNELS: tuple[tuple[str, Any, str, str, Cost], ...] = (
     ("convex program: Newton systems", SemismoothSystem, "solve", "float64", _semismooth),
     ("convex program: block Newton", BlockNewton, "_newton_step", "float64",
      lambda self, program: system_flops(program, len(self.blocks))),
-    ("convex program: interior point", NewtonSystem, "factor", "float64",
-     lambda self, blocks, root, inverse=None: _flops(
-         self._fits.X.shape, self._fits.directions.shape, self._constant and self._gram is not None, inverse is None)[not self.uses_gram]),
+    ("convex program: interior point", NewtonSystem, "factor", "float64", _factoring),
     ("convex program: fits", BlockFits, "outputs", "float64", _fits),
     ("convex program: fits", BlockFits, "adjoint", "float64", _fits),
     ("prices of given blocks", _Batch, "step", "float64",

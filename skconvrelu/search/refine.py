@@ -286,9 +286,8 @@ class _Search:
     def _worth_polishing(self, units: Units) -> bool:
         """Of many rows or variables the convex program is much dearer than descent; while that gains as much without, digits are wasted."""
         many = len(self.program.X) > MANY_ROWS
-        if not many and _newton_work(self.program, units.coef) <= _DEAR:
-            return True
-        return self.gap <= (_ROUGH if many else _ROUGH_ON_FEW) or self.gained < _SLOW
+        dear = many or _newton_work(self.program, units.coef) > _DEAR
+        return not dear or self.gap <= (_ROUGH if many else _ROUGH_ON_FEW) or self.gained < _SLOW
 
     def _as_they_are(self, units: Units) -> tuple[Units, Array]:
         """Units without a convex program, and the dual point at their outputs."""
