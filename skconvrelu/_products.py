@@ -15,6 +15,8 @@ CHUNK = 8_000_000
 _CACHED, _LEAST_ROWS = 65_536, 64
 #: what is kept to be used again and again
 _KEPT = 4 * CHUNK
+#: weight rows from which it pays to form products of columns that are not kept: it takes as long as so many Gram matrices
+_MANY = 64
 
 
 def row_parts(n_rows: int, width: int) -> Iterator[slice]:
@@ -32,7 +34,7 @@ def _parts(n_rows: int, step: int) -> Iterator[slice]:
 
 
 class ColumnProducts:
-    """``X' diag(q_j) X`` for many weight rows ``q_j`` at once."""
+    """``X' diag(q_j) X`` for many nonnegative weight rows at once: one product where those of the columns are kept or serve many rows."""
 
     def __init__(self, X: Array) -> None:
         self._X = X
@@ -45,9 +47,20 @@ class ColumnProducts:
         X = self._X[rows]
         return X[:, self._upper[0]] * X[:, self._upper[1]]
 
+    def _one_by_one(self, q: Array) -> Array:
+        """Each matrix as the Gram matrix of weighted rows, which takes half the operations of a product of two factors."""
+        found = np.zeros((len(q), self._X.shape[1], self._X.shape[1]))
+        for gram, roots in zip(found, np.sqrt(q), strict=True):
+            for rows in row_parts(*self._X.shape):
+                weighted = self._X[rows] * roots[rows, None]
+                gram += weighted.T @ weighted
+        return found
+
     def __call__(self, q: Array) -> Array:
         """Matrices (B, d, d) for weights ``q`` (B, n)."""
         n, d = self._X.shape
+        if self._cached is None and len(q) < _MANY:
+            return self._one_by_one(q)
         if self._cached is not None:
             packed = q @ self._cached
         else:

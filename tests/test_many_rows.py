@@ -10,6 +10,7 @@ from problems import make_program
 from skconvrelu import ConvexReLUClassifier, _products, cones
 from skconvrelu.cones import project
 from skconvrelu.search import descent, pricing, shared, subsample, violators
+from skconvrelu.search.alternation import alternate
 from skconvrelu.search.ascent import ascend
 from skconvrelu.search.branch_and_bound import exact_price
 from skconvrelu.search.descent import descend
@@ -126,9 +127,9 @@ def test_descent_takes_the_fewer_steps_the_more_work_each_is(monkeypatch):
 
     def spy(program, units, *, steps, **options):
         taken.append(steps)
-        return descend(program, units, steps=steps, **options)
+        return alternate(program, units, steps=steps, **options)
 
-    monkeypatch.setattr(subsample, "descend", spy)
+    monkeypatch.setattr(subsample, "alternate", spy)
     program = make_program("squared_error", n=60)
     rng = np.random.default_rng(0)
     units = Units(rng.standard_normal((10, program.X.shape[1])), signed_axes(1)[np.arange(10) % 2])
@@ -174,29 +175,6 @@ def test_classifier_on_many_rows_is_as_good_as_on_few(monkeypatch):
     many = ConvexReLUClassifier(**options).fit(X, y)
     assert many.certificate_.gap_searched <= 1e-3
     assert many.objective_ == pytest.approx(few.objective_, rel=2e-3)
-
-
-def test_descent_in_pieces_balances_the_units_and_counts_the_same_steps(monkeypatch):
-    program = make_program("squared_error", n=60)
-    rng = np.random.default_rng(0)
-    units = Units(rng.standard_normal((10, program.X.shape[1])), signed_axes(1)[np.arange(10) % 2])
-    taken = []
-
-    def counted(program, units, steps, *rest):
-        taken.append(steps)
-        return minimise(program, units, steps, *rest)
-
-    minimise = descent._minimise
-    monkeypatch.setattr(descent, "_minimise", counted)
-    found = descend(program, units, steps=50, piece=20)
-    assert taken == [20, 20, 10]
-    by_hand = units
-    for steps in tuple(taken):
-        by_hand = descend(program, by_hand, steps=steps)
-    assert_array_equal(found.coef, by_hand.coef)
-    taken.clear()
-    descend(program, found, steps=5000, piece=1000, least_gain=1e-3)
-    assert taken == [1000]  # it ended early and had nothing to gain from another piece
 
 
 def test_descent_ends_where_a_step_gains_too_little():

@@ -91,13 +91,24 @@ def test_grams_are_remembered_whatever_the_order_and_forgotten_where_there_are_m
     assert (sum(formed["blocks_design"]), len(formed["blocks_gram"])) == (columns, whole)
 
 
-@pytest.mark.parametrize("chunk", [10**6, 30])
-def test_column_products_in_chunks(chunk, monkeypatch):
-    monkeypatch.setattr(_products, "CHUNK", chunk)
+@pytest.mark.parametrize(
+    ("kept", "many", "chunk", "formed"),
+    [(110, 64, 10**6, 1), (0, 2, 10**6, 2), (0, 2, 30, 2 * 4), (0, 64, 10**6, 0), (0, 64, 30, 0)],
+)
+def test_column_products_kept_formed_for_many_and_one_by_one(kept, many, chunk, formed, monkeypatch):
+    for name, value in {"CHUNK": chunk, "_KEPT": kept, "_MANY": many}.items():
+        monkeypatch.setattr(_products, name, value)
+    parts, form = [], _products.ColumnProducts._products
+    monkeypatch.setattr(
+        _products.ColumnProducts, "_products", lambda self, rows: (parts.append(rows), form(self, rows))[1]
+    )
     rng = np.random.default_rng(1)
     X, q = rng.standard_normal((11, 4)), rng.random((3, 11))
     expected = np.stack([X.T @ np.diag(row) @ X for row in q])
-    np.testing.assert_allclose(_products.ColumnProducts(X)(q), expected, rtol=1e-12)
+    products = _products.ColumnProducts(X)
+    np.testing.assert_allclose(products(q), expected, rtol=1e-12)
+    np.testing.assert_allclose(products(q[:2]), expected[:2], rtol=1e-12)
+    assert len(parts) == formed
 
 
 def test_split_solutions_stay_accurate_where_the_curvature_is_huge():

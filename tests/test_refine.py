@@ -1,6 +1,7 @@
 """The search for the global optimum as users meet it: ``refine`` on."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,10 +11,12 @@ from sklearn.exceptions import ConvergenceWarning
 from test_estimators import labels, nonconvex_objective, regression_data
 
 from skconvrelu import ConvexReLUClassifier, ConvexReLURegressor
+from skconvrelu.search import affordable
 from skconvrelu.search import closing as closing_module
 from skconvrelu.search import refine as refine_module
 from skconvrelu.search import subsample as subsample_module
 from skconvrelu.search import violators as violators_module
+from skconvrelu.search.units import no_units
 from skconvrelu.solvers import SolverError
 
 TARGETS = ("one", "two", "binary", "classes")
@@ -222,20 +225,20 @@ def test_large_data_start_on_a_subsample_and_may_go_without_the_convex_program(m
     monkeypatch.setattr(subsample_module, "SUBSAMPLE", 100)
     part = ConvexReLURegressor(**options).fit(X, y)
     assert part.objective_ == pytest.approx(whole.objective_, rel=1e-3)
-    monkeypatch.setattr(refine_module, "_POLISHABLE", 100)
+    monkeypatch.setattr(affordable, "_POLISHABLE", 100)
     with pytest.warns(ConvergenceWarning, match="gap over all arrangements"):
         rough = ConvexReLURegressor(**{**options, "tol": 1e-6, "refine": 2}).fit(X, y)
     assert rough.solver_ == "descent"
     assert rough.objective_ <= whole.objective_ * 1.05
     assert rough.certificate_.lower_bound_solved <= whole.objective_
     with monkeypatch.context() as patch:  # cones that are dear to project on leave as much to descent as many rows do
-        patch.setattr(refine_module, "_POLISHABLE", np.inf)
-        patch.setattr(refine_module, "_CONES", 100)
+        patch.setattr(affordable, "_POLISHABLE", np.inf)
+        patch.setattr(affordable, "_CONES", 100)
         with pytest.warns(ConvergenceWarning, match="gap over all arrangements"):
             wide = ConvexReLURegressor(**{**options, "tol": 1e-6, "refine": 2}).fit(X, y)
     assert wide.solver_ == "descent"
     assert wide.objective_ == rough.objective_
-    monkeypatch.setattr(refine_module, "_PROJECTABLE", 100)
+    monkeypatch.setattr(affordable, "_PROJECTABLE", 100)
     with pytest.warns(ConvergenceWarning, match="gap over all arrangements"):
         coarse = ConvexReLURegressor(**{**options, "tol": 1e-6, "refine": 2}).fit(X, y)
     assert coarse.objective_ == rough.objective_
@@ -323,14 +326,14 @@ def test_dear_convex_programs_wait_while_descent_gains_as_much(monkeypatch):
     real, polished = refine_module._Search._polish_units, []
 
     def spy(search, units):
-        polished.append(bool(search.gap <= refine_module._ROUGH_ON_FEW or search.gained < refine_module._SLOW))
+        polished.append(bool(search.gap <= refine_module._ROUGH_ON_FEW or search.gained < refine_module._SLOW_ON_FEW))
         return real(search, units)
 
     monkeypatch.setattr(refine_module._Search, "_polish_units", spy)
     cheap = ConvexReLURegressor(**options).fit(X, y)
     assert polished[0] is False  # the first round has neither a gap nor a gain yet
     polished.clear()
-    monkeypatch.setattr(refine_module, "_DEAR", 0.0)
+    monkeypatch.setattr(affordable, "_DEAR", 0.0)
     dear = ConvexReLURegressor(**options).fit(X, y)
     assert polished
     assert all(polished)
@@ -343,3 +346,29 @@ def test_dear_convex_programs_wait_while_descent_gains_as_much(monkeypatch):
         short = ConvexReLURegressor(**{**options, "refine": 1}).fit(X, y)
     assert not polished
     assert short.solver_ != "descent"
+
+
+def test_a_dear_program_is_not_solved_on_the_strength_of_one_look(monkeypatch):
+    """Every first look at a dual point is blind here; further ones see."""
+    X, y = regression_data(100, 3, seed=1)
+    look, seen, closed = refine_module.look, [], []
+    close = refine_module._Search._close
+
+    def blind_at_first(program, units, dual, *rest):
+        found = look(program, units, dual, *rest)
+        if any(dual is known for known in seen):
+            return found
+        seen.append(dual)
+        return replace(found, violators=no_units(program), largest=program.beta)
+
+    monkeypatch.setattr(refine_module, "look", blind_at_first)
+    monkeypatch.setattr(refine_module._Search, "_close", lambda search: (closed.append(search.gap), close(search))[1])
+    options = {"beta": 1e-3, "tol": 1e-3, "n_arrangements": 5, "random_state": 0}
+    cheap = ConvexReLURegressor(**options).fit(X, y)
+    in_vain = len(closed) - 1
+    closed.clear()
+    monkeypatch.setattr(affordable, "_DEAR", 0.0)
+    dear = ConvexReLURegressor(**options).fit(X, y)
+    assert len(closed) - 1 < in_vain
+    assert dear.certificate_.gap_searched <= 1e-3
+    assert dear.objective_ == pytest.approx(cheap.objective_, rel=2e-3)

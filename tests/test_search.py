@@ -6,14 +6,16 @@ from numpy.testing import assert_allclose, assert_array_equal
 from problems import KINDS, SMOOTH, make_program
 from scipy.optimize import approx_fprime, lsq_linear, minimize
 
-from skconvrelu.search import descent
+from skconvrelu.search import alternation, descent
+from skconvrelu.search.alternation import alternate
 from skconvrelu.search.branch_and_bound import exact_price
 from skconvrelu.search.descent import _Balanced, descend
+from skconvrelu.search.entering import newcomers
 from skconvrelu.search.nonnegative_quadratic import minimise_nonnegative
 from skconvrelu.search.pricing import SETTLE, climb, price
 from skconvrelu.search.pruning import rescale
 from skconvrelu.search.units import Units, signed_axes
-from skconvrelu.search.violators import _distinct, search_violators
+from skconvrelu.search.violators import _distinct, look, search_violators
 from skconvrelu.solution import Solution
 from skconvrelu.solvers.interior_point import InteriorPoint
 
@@ -114,6 +116,41 @@ def test_rescaled_units_are_the_nonnegative_lasso_solution(kind):
     assert found.objective(program) == pytest.approx(reference.fun, rel=1e-8)
     assert len(found) < 10
     assert found.objective(program) <= units.objective(program)
+
+
+@pytest.mark.parametrize("kind", SMOOTH)
+def test_alternation_weighs_before_each_piece_and_counts_the_steps(kind, monkeypatch):
+    program = make_program(kind)
+    units = random_units(program, 20)
+    taken = []
+
+    def counted(program, units, *, steps, **options):
+        taken.append(steps)
+        return descend(program, units, steps=steps, **options)
+
+    monkeypatch.setattr(alternation, "descend", counted)
+    found = alternate(program, units, steps=50, piece=20, dtype=np.float32)
+    assert taken == [20, 20, 10]
+    by_hand = units
+    for steps in (20, 20, 10):
+        weighed = rescale(program, by_hand, max_iter=alternation.WEIGHED)
+        assert weighed.objective(program) <= by_hand.objective(program)
+        by_hand = descend(program, weighed, steps=steps, dtype=np.float32)
+    assert_array_equal(found.coef, by_hand.coef)
+    assert found.objective(program) < units.objective(program)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_alternation_gains_more_than_its_steps_alone_where_features_are_many(seed):
+    """A round of the search: a network, and units that violate dual feasibility, at a thousandth of the weight of the others."""
+    program = make_program("squared_error", n=200, d=40, seed=seed, fraction=0.1)
+    units = rescale(program, descend(program, random_units(program, 100), steps=300))
+    found = look(program, units, program.dual_point(units.outputs(program.X)), np.random.RandomState(0), None, 1e-2)
+    units = units + newcomers(program, found.violators[:100], units)
+    alone, weighed = descend(program, units, steps=300), alternate(program, units, steps=300)
+    settled = alternate(program, weighed, steps=3000).objective(program)
+    left = [rescale(program, ends).objective(program) - settled for ends in (alone, weighed)]
+    assert left[1] < 0.6 * left[0]
 
 
 @pytest.mark.parametrize("rank", [40, 15, 3])

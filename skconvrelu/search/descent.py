@@ -40,7 +40,6 @@ def descend(
     dtype: DType = np.float64,
     n_jobs: int | None = None,
     least_gain: float = 1e-13,
-    piece: int | None = None,
 ) -> Units:
     """Improve units by at most ``steps`` L-BFGS iterations on ``(beta / 2) (||W1||^2 + ||w2||^2)`` plus the loss.
 
@@ -57,27 +56,14 @@ def descend(
         Threads that share many rows; the result does not depend on it.
     least_gain : float, default=1e-13
         Gain of a step, as a share of the zero network's loss, below which it is the last one.
-    piece : int, default=None
-        Steps after which the units are balanced anew: without much of a penalty the two layers of a small unit drift apart, and steps
-        shrink.
 
     Returns
     -------
     units : Units
         Better than the start, or the start itself.
     """
-    moved, left, arrived = units, steps, False
-    while len(moved) and left > 0 and not arrived:
-        some = min(left, piece or left)
-        moved, arrived = _minimise(program, moved, some, dtype, n_jobs, least_gain)
-        left -= some
-    return moved if len(moved) and moved.objective(program) < units.objective(program) else units
-
-
-def _minimise(
-    program: ConvexProgram, units: Units, steps: int, dtype: DType, n_jobs: int | None, least_gain: float
-) -> tuple[Units, bool]:
-    """The units after L-BFGS, and whether it ended before the last of the steps."""
+    if not len(units):
+        return units
     problem = (_Shared if program.shared else _Balanced)(program, units.directions, dtype)
     jobs = effective_n_jobs(n_jobs) if len(program.X) > _SHARE else 1
     with ThreadPoolExecutor(jobs) if jobs > 1 else nullcontext() as problem.pool:
@@ -89,7 +75,8 @@ def _minimise(
             method="L-BFGS-B",
             options={"maxiter": steps, "maxfun": 2 * steps + 20, "maxcor": 10, "ftol": least_gain, "gtol": 0.0},
         )
-    return problem.unpack(found.x), found.nit < steps
+    moved = problem.unpack(found.x)
+    return moved if len(moved) and moved.objective(program) < units.objective(program) else units
 
 
 class _Balanced:

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skconvrelu.program import ConvexProgram
+from skconvrelu.search.affordable import is_dear, is_polishable, is_projectable, newton_work
+from skconvrelu.search.alternation import WEIGHED, alternate
 from skconvrelu.search.ascent import MANY_ROWS
 from skconvrelu.search.blocks import blocks_of, joined_gates, own_program
 from skconvrelu.search.bounds import searched_bound, violation_level
@@ -53,19 +55,14 @@ _FINEST, _ROOT = 1e-9, 0.1
 _LATE = 1e-3
 #: numbers in X from which a small penalty is approached: below, a whole round costs less than the walk
 _APPROACHED = 8_000
-#: searched gap up to which rounds whose convex program is dear solve it, too, on many rows and on fewer; or share of the objective that a
-#: round gained up to which they do; and Newton steps of their weighing until then
-_ROUGH, _ROUGH_ON_FEW, _SLOW, _ROUGHLY_WEIGHED = 0.1, 0.03, 2e-3, 20
-#: multiplications of a Newton step, about a second, from which the convex program of few rows is dear
-_DEAR = 2e10
-#: numbers in one array over rows and blocks beyond which the convex program is not solved
-_POLISHABLE = 15_000_000
-#: ... and units times cubed features, since vectors are projected on cones by active sets with up to as many constraints as features
-_CONES = 5e10
+#: searched gap up to which rounds whose convex program is dear solve it, too, and share of the objective that a round gained up to which
+#: they do; on many rows, and on fewer
+_ROUGH, _SLOW = 0.1, 2e-3
+_ROUGH_ON_FEW, _SLOW_ON_FEW = 0.01, 5e-4
+#: looks at the centre before a dear program is solved on its strength
+_DOUBTS = 3
 #: multiplications in convex programs after which a search ends: about twenty minutes, as much as a default should take
 _BUDGET = 4e13
-#: samples times squared features beyond which no vector is projected on a cone of all samples to bound a price
-_PROJECTABLE = 2e9
 
 
 def refine(
@@ -124,12 +121,6 @@ class _Priced:
     found: Found
 
 
-def _newton_work(program: ConvexProgram, coef: Array) -> float:
-    """Multiplications of a Newton step over so many coefficients."""
-    few, many = sorted((program.Y.size, coef.size))
-    return float(few) ** 2 * many
-
-
 class _Search:
     """The rounds on all rows; one instance, one run."""
 
@@ -172,10 +163,10 @@ class _Search:
                 polished, early = self._worth_polishing(units), self.accuracy >= _LATE
                 self.work = 0.0
                 if early:
-                    units = self._descend(units)
+                    units = self._descend(units, alone=not polished or not is_polishable(self.program, len(units)))
                 # rounded kinks would again and again drop units that the loss itself needs
                 if early or self.program.loss.smooth or not polished:
-                    units = rescale(self.smooth, units, max_iter=50 if polished else _ROUGHLY_WEIGHED)
+                    units = rescale(self.smooth, units, max_iter=50 if polished else WEIGHED)
                 self.keep(units)
                 units, dual = self._polish_units(units) if polished else self._as_they_are(units)
             except (np.linalg.LinAlgError, SolverError) as error:
@@ -217,11 +208,12 @@ class _Search:
             units = units + newcomers(self.program, entering[:most], units)
         return self._close()
 
-    def _descend(self, units: Units) -> Units:
+    def _descend(self, units: Units, *, alone: bool) -> Units:
+        """Steps of descent; with weighings between them where no convex program follows, which does more than these."""
         self.work = 4.0 * STEPS * len(units) * self.program.X.size
         if len(self.program.X) > LARGE:
             return descend_by_work(self.smooth, units, self.n_jobs)
-        return descend(self.smooth, units, steps=STEPS, n_jobs=self.n_jobs)
+        return (alternate if alone else descend)(self.smooth, units, steps=STEPS, n_jobs=self.n_jobs)
 
     def _price(self, units: Units, dual: Array) -> Units:
         """Violators at the dual point, largest first; and on the way to it from the best one so far, the centre.
@@ -232,12 +224,15 @@ class _Search:
         """
         centre = self.centre
         found = self._look_at(units, dual)
-        self.largest, violators = found.largest, found.violators
-        if centre is not None and self.gap > self.tol and self._worth_polishing(units):
-            between = self._look_at(units, 0.5 * (centre.dual + dual)).violators
-            if len(between):
-                worthwhile = unit_prices(self.program, dual, between) > violation_level(self.program, self.tol)
-                violators = violators + between[worthwhile]
+        self.largest, violators, others = found.largest, found.violators, no_units(self.program)
+        if is_polishable(self.program, len(units)):
+            if self.gap <= self.tol and is_dear(self.program, units):
+                others = self._doubt()
+            elif self.gap > self.tol and centre is not None and self._worth_polishing(units):
+                others = self._look_at(units, 0.5 * (centre.dual + dual)).violators
+        if len(others):
+            worthwhile = unit_prices(self.program, dual, others) > violation_level(self.program, self.tol)
+            violators = violators + others[worthwhile]
         if len(violators) < _FEW * len(units) and search_work(self.program, found.n_starts) < self.work:
             self.effort = min(2 * self.effort, _MOST_EFFORT)
         return violators
@@ -250,6 +245,20 @@ class _Search:
             self.centre = self.last
         self.gap = self._relative(self.centre.bound)
         return found
+
+    def _doubt(self) -> Units:
+        """What further looks at the centre find, while its bound closes the gap: a dear convex program is solved on its strength."""
+        met = no_units(self.program)
+        for _ in range(_DOUBTS):
+            if self.centre is None or self.gap > self.tol:
+                break
+            dual, units, known = self.centre.dual, self.centre.units, self.centre.found.largest
+            found = look(self.program, units, dual, self.rng, self.n_jobs, self.tol, self.effort)
+            if found.largest > known:
+                self.centre = _Priced(dual, searched_bound(self.program, dual, found.largest), units, found)
+                self.gap = self._relative(self.centre.bound)
+            met = met + found.violators
+        return met
 
     def keep(self, units: Units) -> None:
         """Remember units that are better than the best so far."""
@@ -268,26 +277,21 @@ class _Search:
         the root of what dropping costs, and noise of that size looks like violations.
         """
         units = units.merged(self.program.X)
-        if not len(units) or not self._polishable(len(units)):
+        if not len(units) or not is_polishable(self.program, len(units)):
             return self._as_they_are(units)
         program = own_program(self.program, units)
         start = Solution.unverified(program, np.arange(len(units)), units.coef)
         solution = self._solve(program, self.accuracy, start)
-        polishing = solution.n_iter * _newton_work(program, solution.coef)
+        polishing = solution.n_iter * newton_work(program, solution.coef)
         self.work, self.spent = max(self.work, polishing), self.spent + polishing
         polished = Units(solution.coef, units.directions[solution.blocks])
         self.keep(polished)
         return polished, solution.dual
 
-    def _polishable(self, n_units: int) -> bool:
-        n, d = self.program.X.shape
-        return n_units * n <= _POLISHABLE and n_units * d**3 <= _CONES
-
     def _worth_polishing(self, units: Units) -> bool:
         """Of many rows or variables the convex program is much dearer than descent; while that gains as much without, digits are wasted."""
-        many = len(self.program.X) > MANY_ROWS
-        dear = many or _newton_work(self.program, units.coef) > _DEAR
-        return not dear or self.gap <= (_ROUGH if many else _ROUGH_ON_FEW) or self.gained < _SLOW
+        gap, gain = (_ROUGH, _SLOW) if len(self.program.X) > MANY_ROWS else (_ROUGH_ON_FEW, _SLOW_ON_FEW)
+        return not is_dear(self.program, units) or self.gap <= gap or self.gained < gain
 
     def _as_they_are(self, units: Units) -> tuple[Units, Array]:
         """Units without a convex program, and the dual point at their outputs."""
@@ -304,7 +308,7 @@ class _Search:
         """Solve over sampled and found arrangements together, and look around until the recall is high or the budget ends."""
         program, gates, solution, dual = self._solve_everything()
         units = units_of(program, solution)
-        level = self._rough_level() if solution.solver == "descent" else program.beta
+        level = self._rough_level(program.n_blocks) if solution.solver == "descent" else program.beta
         found = self._last_look(program, solution, units, dual, level)
         self.entering = found.entering
         if not found.converged and self.centre is not None and self.centre.bound > found.bound:
@@ -332,10 +336,9 @@ class _Search:
         self.result.objectives, self.result.notes = list(self.objectives), list(self.notes)
         return self.result
 
-    def _rough_level(self) -> float:
+    def _rough_level(self, n_blocks: int) -> float:
         """Price below which blocks are not told apart where descent has the last word; where projections are too dear, none is."""
-        n, d = self.program.X.shape
-        return np.inf if n * d * d > _PROJECTABLE else max(self.program.beta, self.largest)
+        return max(self.program.beta, self.largest) if is_projectable(self.program, n_blocks) else np.inf
 
     def _last_look(
         self, program: ConvexProgram, solution: Solution, units: Units, dual: Array, level: float
@@ -355,14 +358,15 @@ class _Search:
         if self.last is not None and self.last.units is self.best:
             dual = self.last.dual
         last = len(program.X) <= MANY_ROWS or self._worth_polishing(best)  # however dear: once
-        if self._polishable(len(blocks)) and last:
+        if is_polishable(self.program, len(blocks)) and last:
             try:
                 solution, dual = self._grow(everything, Solution.unverified(everything, blocks, best.coef))
             except (np.linalg.LinAlgError, SolverError) as error:
                 self.notes.append(f"The last convex program could not be solved ({error}).")
         if solution is None:
             as_found = Candidate(blocks, best.coef, dual, 0, False)
-            solution = evaluate(everything, as_found, solver="descent", rtol=0.1 * self.tol, level=self._rough_level())
+            level = self._rough_level(everything.n_blocks)
+            solution = evaluate(everything, as_found, solver="descent", rtol=0.1 * self.tol, level=level)
         # solved to a tolerance, or thinned out: the best point so far may be the better one
         solution = solution.or_better(everything, blocks, best.coef)
         if program.shared:  # a bound for all directions, not for those at hand only

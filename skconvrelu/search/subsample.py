@@ -10,7 +10,8 @@ from dataclasses import replace
 import numpy as np
 
 from skconvrelu.program import ConvexProgram
-from skconvrelu.search.descent import STEPS, descend
+from skconvrelu.search.alternation import alternate
+from skconvrelu.search.descent import STEPS
 from skconvrelu.search.entering import newcomers
 from skconvrelu.search.follow import falling
 from skconvrelu.search.pruning import rescale
@@ -23,7 +24,7 @@ LARGE, SUBSAMPLE, _GROWTH = 30_000, 15_000, 4
 _FIRST, _NEXT = 4, 2
 #: penalty of the first round, as a share of the largest price at the zero network, from which those on the first part fall to beta
 _SHARE = 1e-2
-#: L-BFGS steps after which the units are balanced anew
+#: L-BFGS steps after which the units are weighed anew
 _PIECE = 75
 #: least L-BFGS steps of a round, and operations up to which there are more, on all rows and on a part
 _LEAST, _WORK, _WORK_ON_PART = 40, 1e13, 2e12
@@ -70,8 +71,8 @@ def _part(program: ConvexProgram, size: int, rng: np.random.RandomState) -> Conv
 
 
 def descend_by_work(program: ConvexProgram, units: Units, n_jobs: int | None, *, work: float = _WORK) -> Units:
-    """L-BFGS in float32, the fewer steps the dearer one is."""
+    """Descent in float32 and weighing in turn, the fewer steps the dearer one is."""
     n, d = program.X.shape
     each = 8.0 * n * len(units) * (d + program.Y.shape[1])
     steps = int(np.clip(work / max(each, 1.0), _LEAST, STEPS))
-    return descend(program, units, steps=steps, dtype=np.float32, n_jobs=n_jobs, least_gain=_LEAST_GAIN, piece=_PIECE)
+    return alternate(program, units, steps=steps, piece=_PIECE, dtype=np.float32, n_jobs=n_jobs, least_gain=_LEAST_GAIN)
