@@ -58,7 +58,7 @@ _APPROACHED = 8_000
 #: searched gap up to which rounds whose convex program is dear solve it, too, and share of the objective that a round gained up to which
 #: they do; on many rows, and on fewer
 _ROUGH, _SLOW = 0.1, 2e-3
-_ROUGH_ON_FEW, _SLOW_ON_FEW = 0.01, 5e-4
+_ROUGH_ON_FEW, _SLOW_ON_FEW = 0.01, 1.5e-4
 #: looks at the centre before a dear program is solved on its strength
 _DOUBTS = 3
 #: multiplications in convex programs after which a search ends: about twenty minutes, as much as a default should take
@@ -163,7 +163,7 @@ class _Search:
                 polished, early = self._worth_polishing(units), self.accuracy >= _LATE
                 self.work = 0.0
                 if early:
-                    units = self._descend(units, alone=not polished or not is_polishable(self.program, len(units)))
+                    units = self._descend(units)
                 # rounded kinks would again and again drop units that the loss itself needs
                 if early or self.program.loss.smooth or not polished:
                     units = rescale(self.smooth, units, max_iter=50 if polished else WEIGHED)
@@ -208,11 +208,12 @@ class _Search:
             units = units + newcomers(self.program, entering[:most], units)
         return self._close()
 
-    def _descend(self, units: Units, *, alone: bool) -> Units:
-        """Steps of descent; with weighings between them where no convex program follows, which does more than these."""
+    def _descend(self, units: Units) -> Units:
+        """Steps of descent; with weighings between them where they are to do much of the work of a convex program."""
         self.work = 4.0 * STEPS * len(units) * self.program.X.size
         if len(self.program.X) > LARGE:
             return descend_by_work(self.smooth, units, self.n_jobs)
+        alone = is_dear(self.program, units) or not is_polishable(self.program, len(units))
         return (alternate if alone else descend)(self.smooth, units, steps=STEPS, n_jobs=self.n_jobs)
 
     def _price(self, units: Units, dual: Array) -> Units:
