@@ -50,9 +50,9 @@ class ColumnProducts:
     def _one_by_one(self, q: Array) -> Array:
         """Each matrix as the Gram matrix of weighted rows, which takes half the operations of a product of two factors."""
         found = np.zeros((len(q), self._X.shape[1], self._X.shape[1]))
-        for gram, roots in zip(found, np.sqrt(q), strict=True):
+        for gram, weights in zip(found, q, strict=True):
             for rows in row_parts(*self._X.shape):
-                weighted = self._X[rows] * roots[rows, None]
+                weighted = self._X[rows] * np.sqrt(weights[rows])[:, None]
                 gram += weighted.T @ weighted
         return found
 

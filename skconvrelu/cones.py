@@ -18,7 +18,7 @@ from skconvrelu._products import CHUNK, ColumnProducts
 
 #: rows above which bounds are first looked for with fewer constraints, of which this many are enough for most cones: a larger cone, a
 #: longer projection, and so an upper bound
-_SCREENED, _SCREENING_ROWS = 10_000, 2_000
+SCREENED, _SCREENING_ROWS = 10_000, 2_000
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -66,7 +66,7 @@ def project(
         Interior-point iterations; the bounds are valid whenever it stops.
     """
     out = Projections(np.sqrt(np.einsum("bi,bi->b", V, V)), np.zeros(len(V)), np.zeros_like(V))
-    if level is not None and len(X) > _SCREENED:
+    if level is not None and len(X) > SCREENED:
         some = slice(None, None, len(X) // _SCREENING_ROWS)
         looser = replace(out, lower=np.zeros(len(V)), points=np.zeros_like(V))
         _squeeze(X[some], patterns[:, some], V, looser, level, 1e-2, max_iter)

@@ -113,7 +113,7 @@ def test_screened_projections_end_on_the_same_side_of_the_level(monkeypatch):
     V = (patterns * rng.standard_normal(600)) @ X
     exact = project(X, patterns, V)
     level = float(np.median(exact.upper))
-    monkeypatch.setattr(cones, "_SCREENED", 300)
+    monkeypatch.setattr(cones, "SCREENED", 300)
     monkeypatch.setattr(cones, "_SCREENING_ROWS", 60)
     screened = project(X, patterns, V, level=level)
     assert (screened.upper >= exact.lower * (1.0 - 1e-9)).all()

@@ -238,11 +238,13 @@ def test_large_data_start_on_a_subsample_and_may_go_without_the_convex_program(m
             wide = ConvexReLURegressor(**{**options, "tol": 1e-6, "refine": 2}).fit(X, y)
     assert wide.solver_ == "descent"
     assert wide.objective_ == rough.objective_
-    monkeypatch.setattr(affordable, "_PROJECTABLE", 100)
-    with pytest.warns(ConvergenceWarning, match="gap over all arrangements"):
-        coarse = ConvexReLURegressor(**{**options, "tol": 1e-6, "refine": 2}).fit(X, y)
-    assert coarse.objective_ == rough.objective_
-    assert coarse.certificate_.lower_bound_solved <= rough.certificate_.lower_bound_solved
+    for limit in ("_PROJECTABLE", "_ALL_PROJECTABLE"):
+        with monkeypatch.context() as patch:
+            patch.setattr(affordable, limit, 100)
+            with pytest.warns(ConvergenceWarning, match="gap over all arrangements"):
+                coarse = ConvexReLURegressor(**{**options, "tol": 1e-6, "refine": 2}).fit(X, y)
+        assert coarse.objective_ == rough.objective_
+        assert coarse.certificate_.lower_bound_solved < rough.certificate_.lower_bound_solved
 
 
 def test_verbose_logs_rounds(capsys):
@@ -364,11 +366,13 @@ def test_a_dear_program_is_not_solved_on_the_strength_of_one_look(monkeypatch):
     monkeypatch.setattr(refine_module, "look", blind_at_first)
     monkeypatch.setattr(refine_module._Search, "_close", lambda search: (closed.append(search.gap), close(search))[1])
     options = {"beta": 1e-3, "tol": 1e-3, "n_arrangements": 5, "random_state": 0}
-    cheap = ConvexReLURegressor(**options).fit(X, y)
+    monkeypatch.setattr(affordable, "_DEAR", 0.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(refine_module, "_DOUBTS", 0)
+        trusting = ConvexReLURegressor(**options).fit(X, y)
     in_vain = len(closed) - 1
     closed.clear()
-    monkeypatch.setattr(affordable, "_DEAR", 0.0)
-    dear = ConvexReLURegressor(**options).fit(X, y)
+    doubting = ConvexReLURegressor(**options).fit(X, y)
     assert len(closed) - 1 < in_vain
-    assert dear.certificate_.gap_searched <= 1e-3
-    assert dear.objective_ == pytest.approx(cheap.objective_, rel=2e-3)
+    assert doubting.certificate_.gap_searched <= 1e-3
+    assert doubting.objective_ == pytest.approx(trusting.objective_, rel=2e-3)

@@ -7,7 +7,7 @@ from problems import KINDS, SMOOTH, make_program
 from scipy.optimize import approx_fprime, lsq_linear, minimize
 
 from skconvrelu.search import alternation, descent
-from skconvrelu.search.alternation import alternate
+from skconvrelu.search.alternation import WEIGHED, _newton_steps, alternate
 from skconvrelu.search.branch_and_bound import exact_price
 from skconvrelu.search.descent import _Balanced, descend
 from skconvrelu.search.entering import newcomers
@@ -133,11 +133,23 @@ def test_alternation_weighs_before_each_piece_and_counts_the_steps(kind, monkeyp
     assert taken == [20, 20, 10]
     by_hand = units
     for steps in (20, 20, 10):
-        weighed = rescale(program, by_hand, max_iter=alternation.WEIGHED)
+        weighed = rescale(program, by_hand, max_iter=_newton_steps(program, len(by_hand), 20))
         assert weighed.objective(program) <= by_hand.objective(program)
         by_hand = descend(program, weighed, steps=steps, dtype=np.float32)
     assert_array_equal(found.coef, by_hand.coef)
     assert found.objective(program) < units.objective(program)
+    taken.clear()
+    alternate(program, found, steps=5000, piece=500, least_gain=1e-2)
+    assert taken == [500]  # it had nothing to gain from another piece
+
+
+def test_weighing_takes_no_more_work_than_a_piece():
+    one, three = make_program("squared_error", d=5), make_program("log_loss-3", d=5)
+    d = one.X.shape[1]
+    assert _newton_steps(one, 10, 60) == WEIGHED
+    assert _newton_steps(one, 4 * 60, 60) == d + 1
+    assert _newton_steps(three, 4 * 60, 60) == (d + 3) // 3
+    assert _newton_steps(three, 10**4, 60) == 0
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -148,7 +160,7 @@ def test_alternation_gains_more_than_its_steps_alone_where_features_are_many(see
     found = look(program, units, program.dual_point(units.outputs(program.X)), np.random.RandomState(0), None, 1e-2)
     units = units + newcomers(program, found.violators[:100], units)
     alone, weighed = descend(program, units, steps=300), alternate(program, units, steps=300)
-    settled = alternate(program, weighed, steps=3000).objective(program)
+    settled = min(alternate(program, ends, steps=3000).objective(program) for ends in (alone, weighed))
     left = [rescale(program, ends).objective(program) - settled for ends in (alone, weighed)]
     assert left[1] < 0.6 * left[0]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu.cones import SCREENED
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.ascent import MANY_ROWS
 from skconvrelu.search.units import Units
@@ -19,8 +20,8 @@ _POLISHABLE = 15_000_000
 _CONES = 5e10
 #: multiplications of a step of the projection on one cone of all samples beyond which no vector is projected to bound a price
 _PROJECTABLE = 2e9
-#: ... and on all cones, with as many samples as these are screened by, where there are more
-_ALL_PROJECTABLE, _SCREENED = 2e11, 10_000
+#: ... and on all cones, each with no more than the samples from which a part of them screens the cones first
+_ALL_PROJECTABLE = 2e11
 
 
 def newton_work(program: ConvexProgram, coef: Array) -> float:
@@ -43,4 +44,4 @@ def is_polishable(program: ConvexProgram, n_units: int) -> bool:
 def is_projectable(program: ConvexProgram, n_blocks: int) -> bool:
     """Whether vectors are projected on so many cones to bound the prices of a network."""
     n, d = program.X.shape
-    return n * d * d <= _PROJECTABLE and n_blocks * min(n, _SCREENED) * d * d <= _ALL_PROJECTABLE
+    return n * d * d <= _PROJECTABLE and n_blocks * min(n, SCREENED) * d * d <= _ALL_PROJECTABLE

@@ -168,6 +168,7 @@ class _Search:
                 if early or self.program.loss.smooth or not polished:
                     units = rescale(self.smooth, units, max_iter=50 if polished else WEIGHED)
                 self.keep(units)
+                polished = polished and is_polishable(self.program, len(units))
                 units, dual = self._polish_units(units) if polished else self._as_they_are(units)
             except (np.linalg.LinAlgError, SolverError) as error:
                 self.notes.append(f"Round {number + 1} of the search stopped early ({error}).")
@@ -189,8 +190,9 @@ class _Search:
                 stalled, value, least = 0, self.value, gap
             else:
                 # a round whose program was solved coarsely may have missed what there was to gain
-                stalled += self.accuracy <= self.finest
-                self.accuracy = max(0.1 * self.accuracy, self.finest)
+                stalled += not polished or self.accuracy <= self.finest
+                if polished:
+                    self.accuracy = max(0.1 * self.accuracy, self.finest)
             if self.spent > _BUDGET and gap > self.tol:
                 self.notes.append(
                     f"The search ended after {number + 1} rounds: the convex programs of so many samples and units took "
@@ -213,24 +215,26 @@ class _Search:
         self.work = 4.0 * STEPS * len(units) * self.program.X.size
         if len(self.program.X) > LARGE:
             return descend_by_work(self.smooth, units, self.n_jobs)
-        alone = is_dear(self.program, units) or not is_polishable(self.program, len(units))
-        return (alternate if alone else descend)(self.smooth, units, steps=STEPS, n_jobs=self.n_jobs)
+        if is_dear(self.program, units) or not is_polishable(self.program, len(units)):
+            return alternate(self.smooth, units, steps=STEPS, n_jobs=self.n_jobs)
+        return descend(self.smooth, units, steps=STEPS, n_jobs=self.n_jobs)
 
     def _price(self, units: Units, dual: Array) -> Units:
         """Violators at the dual point, largest first; and on the way to it from the best one so far, the centre.
 
         Solutions over few arrangements have dual points that swing from round to round. The point half way from the centre is
         steadier: its bound is often the better one, and its violators, as far as they are violators of the dual point too, are
-        arrangements that a swing passes over (Wentges 1997, weighted Dantzig-Wolfe decomposition).
+        arrangements that a swing passes over (Wentges 1997, weighted Dantzig-Wolfe decomposition). Points of networks that no convex
+        program follows do not swing.
         """
         centre = self.centre
         found = self._look_at(units, dual)
         self.largest, violators, others = found.largest, found.violators, no_units(self.program)
         if is_polishable(self.program, len(units)):
-            if self.gap <= self.tol and is_dear(self.program, units):
-                others = self._doubt()
-            elif self.gap > self.tol and centre is not None and self._worth_polishing(units):
+            if self.gap > self.tol and centre is not None and self._worth_polishing(units):
                 others = self._look_at(units, 0.5 * (centre.dual + dual)).violators
+            if self.gap <= self.tol and is_dear(self.program, units):
+                others = others + self._doubt()
         if len(others):
             worthwhile = unit_prices(self.program, dual, others) > violation_level(self.program, self.tol)
             violators = violators + others[worthwhile]
@@ -248,17 +252,21 @@ class _Search:
         return found
 
     def _doubt(self) -> Units:
-        """What further looks at the centre find, while its bound closes the gap: a dear convex program is solved on its strength."""
+        """What the last of further looks at the centre finds, while its bound closes the gap: a dear program is solved on its strength."""
         met = no_units(self.program)
         for _ in range(_DOUBTS):
             if self.centre is None or self.gap > self.tol:
                 break
-            dual, units, known = self.centre.dual, self.centre.units, self.centre.found.largest
-            found = look(self.program, units, dual, self.rng, self.n_jobs, self.tol, self.effort)
-            if found.largest > known:
-                self.centre = _Priced(dual, searched_bound(self.program, dual, found.largest), units, found)
+            centre = self.centre
+            found = look(self.program, centre.units, centre.dual, self.rng, self.n_jobs, self.tol, self.effort)
+            met = found.violators
+            if found.largest > centre.found.largest:
+                bound = min(centre.bound, searched_bound(self.program, centre.dual, found.largest))
+                doubted = replace(centre, bound=bound, found=found)
+                if self.last is centre:
+                    self.last = doubted
+                self.centre = self.last if self.last is not None and self.last.bound > bound else doubted
                 self.gap = self._relative(self.centre.bound)
-            met = met + found.violators
         return met
 
     def keep(self, units: Units) -> None:
@@ -278,7 +286,7 @@ class _Search:
         the root of what dropping costs, and noise of that size looks like violations.
         """
         units = units.merged(self.program.X)
-        if not len(units) or not is_polishable(self.program, len(units)):
+        if not len(units):
             return self._as_they_are(units)
         program = own_program(self.program, units)
         start = Solution.unverified(program, np.arange(len(units)), units.coef)
