@@ -12,7 +12,7 @@ from skconvrelu.search.units import Units
 
 Array = NDArray[np.float64]
 
-#: multiplications of a Newton step, about a second, from which the convex program of few rows is dear
+#: multiplications of a Newton step, about a second, from which the convex program is dear, however few the rows
 _DEAR = 2e10
 #: numbers in one array over rows and blocks beyond which the convex program is not solved
 _POLISHABLE = 15_000_000
@@ -32,7 +32,12 @@ def newton_work(program: ConvexProgram, coef: Array) -> float:
 
 def is_dear(program: ConvexProgram, units: Units) -> bool:
     """Whether the convex program over the patterns of the units takes much longer than a round of descent."""
-    return len(program.X) > MANY_ROWS or newton_work(program, units.coef) > _DEAR
+    return len(program.X) > MANY_ROWS or has_long_steps(program, units)
+
+
+def has_long_steps(program: ConvexProgram, units: Units) -> bool:
+    """Whether a Newton step of that program alone takes as long as a look at prices."""
+    return newton_work(program, units.coef) > _DEAR
 
 
 def is_polishable(program: ConvexProgram, n_units: int) -> bool:

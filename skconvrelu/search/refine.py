@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skconvrelu.program import ConvexProgram
-from skconvrelu.search.affordable import is_dear, is_polishable, is_projectable, newton_work
+from skconvrelu.search.affordable import has_long_steps, is_dear, is_polishable, is_projectable, newton_work
 from skconvrelu.search.alternation import WEIGHED, alternate
 from skconvrelu.search.ascent import MANY_ROWS
 from skconvrelu.search.blocks import blocks_of, joined_gates, own_program
@@ -233,7 +233,7 @@ class _Search:
         if is_polishable(self.program, len(units)):
             if self.gap > self.tol and centre is not None and self._worth_polishing(units):
                 others = self._look_at(units, 0.5 * (centre.dual + dual)).violators
-            if self.gap <= self.tol and is_dear(self.program, units):
+            if self.gap <= self.tol and has_long_steps(self.program, units):
                 others = others + self._doubt()
         if len(others):
             worthwhile = unit_prices(self.program, dual, others) > violation_level(self.program, self.tol)
