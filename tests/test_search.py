@@ -1,5 +1,7 @@
 """The parts of the search: units, descent, pruning, pricing, and the warm-started interior point."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -150,6 +152,7 @@ def test_weighing_takes_no_more_work_than_a_piece():
     assert _newton_steps(one, 4 * 60, 60) == d + 1
     assert _newton_steps(three, 4 * 60, 60) == (d + 3) // 3
     assert _newton_steps(three, 10**4, 60) == 0
+    assert _newton_steps(replace(three, shared=True), 10, 60) == 0
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -17,7 +17,7 @@ _DEAR = 2e10
 #: numbers in one array over rows and blocks beyond which the convex program is not solved
 _POLISHABLE = 15_000_000
 #: ... and units times cubed features, since vectors are projected on cones by active sets with up to as many constraints as features
-_CONES = 5e10
+_CONES = 2e9
 #: multiplications of a step of the projection on one cone of all samples beyond which no vector is projected to bound a price
 _PROJECTABLE = 2e9
 #: ... and on all cones, each with no more than the samples from which a part of them screens the cones first

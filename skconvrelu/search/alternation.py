@@ -3,6 +3,9 @@
 New units enter at a small weight and grow slowly; those that are not needed any more shrink to zero only in the limit. Their best
 scales, which a nonnegative Lasso finds at no more than the cost of a piece of descent, mend both. With many features, where networks
 are far from their optimum even after hundreds of steps, as many steps in pieces gain more.
+
+Units that feed all outputs are not weighed but only balanced anew: new ones have to turn their directions first, and a Lasso over the
+present directions would drop nearly all of them.
 """
 
 from __future__ import annotations
@@ -60,5 +63,7 @@ def alternate(
 
 def _newton_steps(program: ConvexProgram, n_units: int, piece: int) -> int:
     """Newton steps of a weighing: as many as take the work of a piece, each a Gram matrix of the units over all rows and outputs."""
+    if program.shared:
+        return 0
     d, K = program.X.shape[1], program.Y.shape[1]
     return min(WEIGHED, 4 * piece * (d + K) // (K * max(n_units, 1)))

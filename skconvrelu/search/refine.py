@@ -59,7 +59,7 @@ _APPROACHED = 8_000
 #: they do; on many rows, and on fewer
 _ROUGH, _SLOW = 0.1, 2e-3
 _ROUGH_ON_FEW, _SLOW_ON_FEW = 0.01, 1.5e-4
-#: looks at the centre before a dear program is solved on its strength
+#: looks at the centre before a dear end of the search, by a convex program or projections on many cones, rests on it
 _DOUBTS = 3
 #: multiplications in convex programs after which a search ends: about twenty minutes, as much as a default should take
 _BUDGET = 4e13
@@ -215,7 +215,8 @@ class _Search:
         self.work = 4.0 * STEPS * len(units) * self.program.X.size
         if len(self.program.X) > LARGE:
             return descend_by_work(self.smooth, units, self.n_jobs)
-        if is_dear(self.program, units) or not is_polishable(self.program, len(units)):
+        dear = is_dear(self.program, units) or not is_polishable(self.program, len(units))
+        if dear and not self.program.shared:
             return alternate(self.smooth, units, steps=STEPS, n_jobs=self.n_jobs)
         return descend(self.smooth, units, steps=STEPS, n_jobs=self.n_jobs)
 
@@ -230,11 +231,12 @@ class _Search:
         centre = self.centre
         found = self._look_at(units, dual)
         self.largest, violators, others = found.largest, found.violators, no_units(self.program)
-        if is_polishable(self.program, len(units)):
-            if self.gap > self.tol and centre is not None and self._worth_polishing(units):
-                others = self._look_at(units, 0.5 * (centre.dual + dual)).violators
-            if self.gap <= self.tol and has_long_steps(self.program, units):
-                others = others + self._doubt()
+        solved = is_polishable(self.program, len(units))
+        if solved and self.gap > self.tol and centre is not None and self._worth_polishing(units):
+            others = self._look_at(units, 0.5 * (centre.dual + dual)).violators
+        dear = solved or is_projectable(self.program, len(units) + len(self.gates))
+        if dear and self.gap <= self.tol and has_long_steps(self.program, units):
+            others = others + self._doubt()
         if len(others):
             worthwhile = unit_prices(self.program, dual, others) > violation_level(self.program, self.tol)
             violators = violators + others[worthwhile]
@@ -252,7 +254,7 @@ class _Search:
         return found
 
     def _doubt(self) -> Units:
-        """What the last of further looks at the centre finds, while its bound closes the gap: a dear program is solved on its strength."""
+        """What the last of further looks at the centre finds, while its bound closes the gap: a dear end of the search rests on it."""
         met = no_units(self.program)
         for _ in range(_DOUBTS):
             if self.centre is None or self.gap > self.tol:
