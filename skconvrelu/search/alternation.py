@@ -51,7 +51,9 @@ def alternate(
     """
     value, least = units.objective(program), least_gain * program.loss_value(np.zeros_like(program.Y))
     for done in range(0, steps, piece):
-        units = rescale(program, units, max_iter=_newton_steps(program, len(units), piece))
+        weighings = _newton_steps(program, len(units), piece)
+        if weighings:  # without one its activations would be formed for nothing
+            units = rescale(program, units, max_iter=weighings)
         units = descend(
             program, units, steps=min(piece, steps - done), dtype=dtype, n_jobs=n_jobs, least_gain=least_gain
         )

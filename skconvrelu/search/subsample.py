@@ -24,7 +24,7 @@ LARGE, SUBSAMPLE, _GROWTH = 30_000, 15_000, 4
 _FIRST, _NEXT = 4, 2
 #: penalty of the first round, as a share of the largest price at the zero network, from which those on the first part fall to beta
 _SHARE = 1e-2
-#: L-BFGS steps after which the units are weighed anew
+#: L-BFGS steps after which the units are weighed, or only balanced, anew
 _PIECE = 75
 #: least L-BFGS steps of a round, and operations up to which there are more, on all rows and on a part
 _LEAST, _WORK, _WORK_ON_PART = 40, 1e13, 2e12
