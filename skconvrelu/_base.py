@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from abc import abstractmethod
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
@@ -21,20 +22,20 @@ from skconvrelu._sklearn import CallbackSupportMixin, Interval, StrOptions, chec
 from skconvrelu._threads import one_blas_thread
 from skconvrelu._training import (
     Options,
-    Problem,
     Trained,
     auto_beta,
     sampled_only,
     searched,
     sharpen,
 )
-from skconvrelu.arrangements import merge_patterns, patterns_of, sample_gates
+from skconvrelu.arrangements import merge_patterns, patterns_of
 from skconvrelu.certificate import Certificate
 from skconvrelu.losses import HardMargin, Loss
 from skconvrelu.network import TwoLayerReLU
+from skconvrelu.problem import Problem
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.blocks import as_start, blocks_of
-from skconvrelu.search.units import Units
+from skconvrelu.search.units import Units, units_of
 from skconvrelu.solution import Solution
 
 Array = NDArray[np.float64]
@@ -149,7 +150,12 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
                 )
         with verbosity(self.verbose), one_blas_thread():
             problem = Problem.build(data.X, data.Y, data.weights, data.loss, fit_intercept=self.fit_intercept)
+            note = problem.scale_note(getattr(self, "feature_names_in_", None))
+            if note is not None:
+                warnings.warn(note, UserWarning, stacklevel=6)
             self._set_trained(problem, self._train(problem, beta, progress, start, data.target))
+            if not isinstance(beta, str) and not isinstance(problem.loss, HardMargin):
+                self.beta_ = float(beta)
         self._set(data.target)
 
     def _set(self, attributes: dict[str, Any]) -> None:
@@ -182,14 +188,17 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
         self, problem: Problem, beta: float | str, progress: Progress, start: Units | None, target: dict[str, Any]
     ) -> Trained:
         rng = check_random_state(self.random_state)
-        previous = self._previous_units(problem.biased.shape[1], problem.rows.Y.shape[1])
+        previous = self._previous_units(problem.X.shape[1], problem.rows.Y.shape[1])
         program, gates = self._sampled(problem, previous, rng)
         if not isinstance(problem.loss, HardMargin):  # there beta plays no part
-            program = replace(program, beta=auto_beta(program) if beta == "auto" else float(beta))
+            automatic = isinstance(beta, str)
+            program = program.at_beta(
+                auto_beta(problem, program) if automatic else problem.coordinates.beta_inward(float(beta))
+            )
         options = Options.of(self)
         if self._searches(program):
             known = [units for units in (start, None if previous is None else previous.units) if units is not None]
-            begin = [Units(problem.inward(units.coef), units.directions) for units in known]
+            begin = [problem.units_inward(units) for units in known]
 
             def observe(units: Units) -> bool:
                 return progress.task("round").end(lambda: self._as_fitted(problem, program, units) | target)
@@ -198,8 +207,8 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
             return searched(problem, program, gates, options, rng, first, observe)
         begin_at = None
         if previous is not None:
-            units = Units(problem.inward(previous.units.coef), previous.units.directions)
-            begin_at = as_start(program, units, patterns_of(problem.biased, previous.gates))
+            units = problem.units_inward(previous.units)
+            begin_at = as_start(program, units, patterns_of(problem.X, previous.gates))
         return sampled_only(program, gates, options, begin_at, enumerated=self._enumerates(program))
 
     def _sampled(
@@ -220,10 +229,10 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
 
     def _as_fitted(self, problem: Problem, program: ConvexProgram, units: Units) -> dict[str, Any]:
         """Attributes that predict with the best units of a search still under way."""
+        intercept = problem.coordinates.intercept_outward(program.best_intercept(units.outputs(program.X)))
         network = TwoLayerReLU.from_convex(
-            problem.outward(units.coef), units.directions, program.best_intercept(units.outputs(program.X)),
-            biases=self.fit_intercept,
-        )  # fmt: skip
+            problem.units_outward(units).coef, units.directions, intercept, biases=self.fit_intercept
+        )
         return {"n_features_in_": self.n_features_in_, **layers(network)}
 
     def _previous_units(self, d: int, n_outputs: int) -> _Previous | None:
@@ -240,18 +249,13 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
         self, problem: Problem, previous: _Previous | None, rng: np.random.RandomState
     ) -> tuple[Array, NDArray[np.bool_]]:
         """Gate vectors (d, P) and their patterns (P, n), duplicates merged and all-off patterns dropped."""
-        X = problem.biased
+        X = problem.X
         if isinstance(self.arrangements, str):
-            gates = sample_gates(
-                X,
-                self.arrangements,
-                self.n_arrangements,
-                rng,
-                weights=problem.rows.weights,
-                constant=self.fit_intercept,
-            )
+            gates = problem.sampled_gates(self.arrangements, self.n_arrangements, rng)
         elif callable(self.arrangements):
-            gates = _check_gates(self.arrangements(X, self.n_arrangements, rng), X.shape[1], self.fit_intercept)
+            # a copy: whoever writes to it must not change the training data
+            given = self.arrangements(problem.biased.copy(), self.n_arrangements, rng)
+            gates = _check_gates(given, X.shape[1], self.fit_intercept)
         else:
             gates = _check_gates(self.arrangements, X.shape[1], self.fit_intercept)
         if previous is not None:
@@ -266,34 +270,33 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
     def _set_trained(self, problem: Problem, trained: Trained) -> None:
         program, solution, gates = trained.program, trained.solution, trained.gates
         used = program.block_patterns[solution.blocks]
-        coef = problem.outward(solution.coef)
+        units = problem.units_outward(units_of(program, solution))
+        intercept = problem.coordinates.intercept_outward(solution.intercept)
         network = TwoLayerReLU.from_convex(
-            coef,
-            program.block_directions[solution.blocks],
-            solution.intercept,
-            biases=self.fit_intercept,
-            gates=None if program.constrained else gates[:, used],
-        )
-        dual = problem.rows.expand(solution.dual)
-        self.convex_coef_ = coef
-        self.convex_directions_ = program.block_directions[solution.blocks]
+            units.coef, units.directions, intercept,
+            biases=self.fit_intercept, gates=None if program.constrained else gates[:, used],
+        )  # fmt: skip
+        dual = problem.coordinates.dual_outward(problem.rows.expand(solution.dual))
+        note = problem.scale_note(getattr(self, "feature_names_in_", None))
+        certificate = replace(_in_units_of(problem, trained), notes=() if note is None else (note,))
+        self.convex_coef_ = units.coef
+        self.convex_directions_ = units.directions
         self.convex_arrangements_ = used
         self.arrangements_ = gates
         self._set(layers(network))
-        self.beta_ = program.beta
-        constant = _dropped(program)
-        self.objective_ = solution.objective - constant
-        self.dual_gap_ = solution.gap
+        self.beta_ = problem.coordinates.beta_outward(program.beta)
+        self.objective_ = certificate.objective
+        self.dual_gap_ = max(0.0, certificate.objective - certificate.lower_bound_solved)
         self.dual_coef_ = dual[:, 0] if dual.shape[1] == 1 else dual
-        self.certificate_ = trained.certificate.shifted(-constant)
-        self.objectives_ = np.array(trained.objectives) - constant
+        self.certificate_ = certificate
+        self.objectives_ = np.array([problem.objective_outward(value) for value in trained.objectives])
         self.n_iter_ = max(1, solution.n_iter)
         self.solver_ = solution.solver
         logger.info(
             "objective %.6g, gap %.2g, %d hidden units of %d arrangements, solver %s",
             self.objective_,
             self.dual_gap_,
-            len(coef),
+            len(units),
             gates.shape[1],
             self.solver_,
         )
@@ -349,16 +352,19 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
                 time_limit=time_limit,
             )
             if sharper.solution is trained.solution:
-                self.certificate_ = sharper.certificate.shifted(-_dropped(sharper.program))
+                self.certificate_ = sharper.certificate.mapped(lambda _: self.objective_, problem.bound_outward)
             else:
+                beta = self.beta_
                 self._set_trained(problem, sharper)
+                self.beta_ = beta
         return self.certificate_
 
     def _as_trained(self, problem: Problem) -> tuple[Trained, Array]:
         """The fit as it was before it was turned into attributes, checked against the data; and its dual point."""
-        patterns = patterns_of(problem.biased, self.arrangements_)
-        program = problem.program(patterns, self.beta_, constrained=True)
-        units = Units(problem.inward(self.convex_coef_), self.convex_directions_)
+        patterns = patterns_of(problem.X, self.arrangements_)
+        beta = self.beta_ if isinstance(problem.loss, HardMargin) else problem.coordinates.beta_inward(self.beta_)
+        program = problem.program(patterns, beta, constrained=True)
+        units = problem.units_inward(Units(self.convex_coef_, self.convex_directions_))
         if self._shares(problem.rows.Y):
             program = replace(
                 program,
@@ -369,14 +375,16 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
         dual_coef = self.dual_coef_.reshape(len(self.dual_coef_), -1)
         dual = np.zeros_like(problem.rows.Y)
         known = problem.rows.inverse >= 0
-        outputs = units.outputs(program.X) + self.intercepts_[1]
-        objective = program.loss_value(outputs) + program.beta * float(units.norms().sum())
-        constant = _dropped(program)
-        if len(dual_coef) != len(known) or not np.isclose(objective, self.objective_ + constant, rtol=1e-6):
+        intercept = problem.coordinates.intercept_inward(self.intercepts_[1])
+        objective = program.loss_value(units.outputs(program.X) + intercept) + program.penalty(units.coef)
+        if len(dual_coef) != len(known) or not np.isclose(
+            objective, problem.objective_inward(self.objective_), rtol=1e-6
+        ):
             raise ValueError(
                 "certify: X, y and sample_weight must be the training data of this fit; their objective differs."
             )
-        np.add.at(dual, problem.rows.inverse[known], dual_coef[known])
+        np.add.at(dual, problem.rows.inverse[known], problem.coordinates.dual_inward(dual_coef[known]))
+        certificate = self.certificate_.mapped(problem.objective_inward, problem.objective_inward)
         solution = Solution(
             blocks=(
                 np.arange(len(units))
@@ -384,19 +392,19 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
                 else blocks_of(program, patterns[self.convex_arrangements_], self.convex_directions_)
             ),
             coef=units.coef,
-            intercept=self.intercepts_[1],
+            intercept=intercept,
             dual=dual,
-            objective=self.objective_ + constant,
-            dual_objective=self.certificate_.lower_bound_solved + constant,
-            scale=self.objective_
-            if problem.loss.name == "hard_margin"
+            objective=certificate.objective,
+            dual_objective=certificate.lower_bound_solved,
+            scale=certificate.objective
+            if isinstance(problem.loss, HardMargin)
             else program.loss_value(np.zeros_like(program.Y)),
             cone_violation=0.0,
             n_iter=self.n_iter_,
             solver=self.solver_,
         )
-        certificate = self.certificate_.shifted(constant)
-        return Trained(program, solution, self.arrangements_, certificate, list(self.objectives_ + constant)), dual
+        objectives = [problem.objective_inward(value) for value in self.objectives_]
+        return Trained(program, solution, self.arrangements_, certificate, objectives), dual
 
     @property
     def network_(self) -> TwoLayerReLU:
@@ -424,9 +432,15 @@ def layers(network: TwoLayerReLU) -> dict[str, Any]:
     }
 
 
-def _dropped(program: ConvexProgram) -> float:
-    """What the program's objective has on top of the one that is documented."""
-    return float(program.weights @ program.loss.dropped(program.Y))
+def _in_units_of(problem: Problem, trained: Trained) -> Certificate:
+    """The certificate in the user's units; its objective is that of the network as it is stored, its intercept rounded there."""
+    program, solution = trained.program, trained.solution
+    stored = problem.coordinates.intercept_inward(problem.coordinates.intercept_outward(solution.intercept))
+    objective = trained.certificate.objective
+    if not isinstance(program.loss, HardMargin) and (stored != solution.intercept).any():
+        outputs = program.outputs(solution.blocks, solution.coef) + stored
+        objective = program.loss_value(outputs) + program.penalty(solution.coef)
+    return replace(trained.certificate, objective=objective).mapped(problem.objective_outward, problem.bound_outward)
 
 
 def _check_gates(gates: Any, d: int, fit_intercept: bool) -> Array:

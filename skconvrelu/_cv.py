@@ -23,7 +23,8 @@ from skconvrelu._regressor import ConvexReLURegressor
 from skconvrelu._selection import Selection, select_beta
 from skconvrelu._sklearn import Interval, StrOptions, fit_context, raise_for_params, routing_enabled, with_callbacks
 from skconvrelu._threads import one_blas_thread
-from skconvrelu._training import Options, Problem, beta_grid, given_betas
+from skconvrelu._training import Options, beta_grid, given_betas
+from skconvrelu.problem import Problem
 from skconvrelu.search.units import Units
 
 Array = NDArray[np.float64]
@@ -55,7 +56,7 @@ class _ChoosesBeta(BaseConvexReLU):
             whole = self._fold(data, rng)
             grid = given
             if grid is None:
-                grid = beta_grid([walk.program for walk in whole.walks], int(self.betas), self.eps)
+                grid = beta_grid(whole.problem, [walk.program for walk in whole.walks], int(self.betas), self.eps)
             selection, held_out = self._select(data, splits, grid, rng, progress, adaptive=given is None)
             chosen = self._from_held_out(data, held_out)
             start = self._approach(whole, selection) if self.refit else None

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skconvrelu._threads import one_blas_thread
-from skconvrelu._training import Options, Problem
+from skconvrelu._training import Options
 from skconvrelu.network import TwoLayerReLU
+from skconvrelu.problem import Coordinates, Problem
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.follow import follow
 from skconvrelu.search.units import Units, signed_axes
@@ -38,6 +39,7 @@ class Walk:
     """
 
     program: ConvexProgram
+    coordinates: Coordinates
     gates: Array
     searches: bool
     options: Options
@@ -49,17 +51,19 @@ class Walk:
             return self._search(betas, start) if self.searches else self._solve(betas, start)
 
     def _search(self, betas: list[float], start: Point | None) -> list[Point]:
-        rng = np.random.RandomState([self.seed, int(np.float64(betas[0]).view(np.uint64) % (2**32))])
+        inward = [self.coordinates.beta_inward(beta) for beta in betas]
+        rng = np.random.RandomState([self.seed, int(np.float64(inward[0]).view(np.uint64) % (2**32))])
         units = None if start is None else start.units
+        found = follow(self.program, self.gates, inward, rng, units)
         return [
-            Point(program.beta, found, program.best_intercept(found.outputs(program.X)))
-            for program, found in follow(self.program, self.gates, betas, rng, units)
+            Point(beta, units, program.best_intercept(units.outputs(program.X)))
+            for beta, (program, units) in zip(betas, found, strict=True)
         ]
 
     def _solve(self, betas: list[float], start: Point | None) -> list[Point]:
         points: list[Point] = []
         for beta in betas:
-            program = replace(self.program, beta=beta)
+            program = self.program.at_beta(self.coordinates.beta_inward(beta))
             last = points[-1] if points else start
             begin = None
             if last is not None and last.blocks is not None:
@@ -85,9 +89,12 @@ class Fold:
         cls, problem: Problem, program: ConvexProgram, gates: Array, options: Options, seed: int, *, searches: bool
     ) -> Fold:
         """``gates`` (d, P) in the coordinates of the data; they decide in prediction where the program is not constrained."""
-        inward = np.ascontiguousarray(problem.inward(gates.T))
+        inward = problem.gates_inward(gates.T)
         parts = [part for part, _ in independent_outputs(program)] if searches else [program]
-        walks = [Walk(part, inward, searches, options, (seed + k) % 2**32) for k, part in enumerate(parts)]
+        walks = [
+            Walk(part, problem.coordinates, inward, searches, options, (seed + k) % 2**32)
+            for k, part in enumerate(parts)
+        ]
         return cls(problem, walks, None if program.constrained else gates)
 
     def joined(self, points: list[Point]) -> Point:
@@ -107,16 +114,16 @@ class Fold:
 
     def outward(self, point: Point) -> Units:
         """Units in the coordinates of the data."""
-        return Units(self.problem.outward(point.units.coef), point.units.directions)
+        return self.problem.units_outward(point.units)
 
     def network(self, point: Point) -> TwoLayerReLU:
         """The network of a joined point."""
         gates = self.gates
         if gates is not None:
             gates = gates[:, self.walks[0].program.block_patterns[point.blocks]]
-        units = self.outward(point)
+        units, intercept = self.outward(point), self.problem.coordinates.intercept_outward(point.intercept)
         return TwoLayerReLU.from_convex(
-            units.coef, units.directions, point.intercept, biases=self.problem.fit_intercept, gates=gates
+            units.coef, units.directions, intercept, biases=self.problem.fit_intercept, gates=gates
         )
 
 

@@ -12,10 +12,11 @@ from sklearn.utils import check_random_state
 from skconvrelu._classifier import ConvexReLUClassifier
 from skconvrelu._regressor import ConvexReLURegressor
 from skconvrelu._threads import one_blas_thread
-from skconvrelu._training import Problem, beta_grid, given_betas, largest_beta
+from skconvrelu._training import beta_grid, given_betas, largest_beta
 from skconvrelu.certificate import Certificate
 from skconvrelu.losses import CLASSIFICATION, REGRESSION
 from skconvrelu.network import TwoLayerReLU
+from skconvrelu.problem import Problem
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.proof import prove
 from skconvrelu.search.units import no_units
@@ -87,11 +88,13 @@ def beta_max(
     0
     """
     with one_blas_thread():
-        program = _zero_program(_estimator(loss, params), X, y, sample_weight)
-        value = largest_beta(program)
-        proof = prove(program, program.zero_dual(), no_units(program), level=None, max_nodes=max_cones)
+        problem, program = _zero_program(_estimator(loss, params), X, y, sample_weight)
+        value, dual = largest_beta(program), program.zero_dual()
+        proof = prove(program, dual, no_units(program), level=None, max_nodes=max_cones)
+        upper = proof.upper + program.price_error(dual)
     # the exact search meets units too, and may meet better ones
-    return BetaMax(max(value, proof.lower), max(value, proof.upper))
+    value = max(value, proof.lower)
+    return BetaMax(problem.coordinates.beta_outward(value), problem.coordinates.beta_outward(max(value, upper)))
 
 
 @dataclass(frozen=True)
@@ -178,7 +181,8 @@ def convex_relu_path(
     model = _estimator(loss, {**params, "tol": tol, "warm_start": True})
     if grid is None:
         with one_blas_thread():
-            grid = beta_grid([_zero_program(model, X, y, sample_weight)], int(betas), eps)
+            problem, program = _zero_program(model, X, y, sample_weight)
+            grid = beta_grid(problem, [program], int(betas), eps)
     points = []
     for beta in grid:  # with warm_start a fit begins at the units of the last one, and their gates are kept
         model.set_params(beta=float(beta)).fit(X, y, sample_weight)
@@ -196,12 +200,12 @@ def convex_relu_path(
     )
 
 
-def _zero_program(model: Any, X: Any, y: Any, sample_weight: Any) -> ConvexProgram:
+def _zero_program(model: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Problem, ConvexProgram]:
     """The program over the sampled arrangements, whose zero network tells the largest penalty."""
     model._validate_params()
     data = model._training_set(X, y, sample_weight, reset=True)
     problem = Problem.build(data.X, data.Y, data.weights, data.loss, fit_intercept=model.fit_intercept)
-    return model._sampled(problem, None, check_random_state(model.random_state))[0]
+    return problem, model._sampled(problem, None, check_random_state(model.random_state))[0]
 
 
 def _estimator(loss: str, params: dict[str, Any]) -> Any:

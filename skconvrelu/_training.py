@@ -14,17 +14,19 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from skconvrelu._hard_margin import max_margin
-from skconvrelu._rows import Rows, merge_rows
+from skconvrelu.arrangements import enumeration_error
 from skconvrelu.certificate import Certificate
-from skconvrelu.losses import HardMargin, Loss
+from skconvrelu.losses import HardMargin
+from skconvrelu.problem import Problem
 from skconvrelu.program import ConvexProgram
-from skconvrelu.row_space import RowSpace
-from skconvrelu.search.bounds import price_rounding, searched_bound, violation_level
+from skconvrelu.search.bounds import searched_bound, violation_level
+from skconvrelu.search.closing import recall_of
 from skconvrelu.search.entering import newcomers
 from skconvrelu.search.outputs import refine_outputs
 from skconvrelu.search.pricing import searched_max_price
 from skconvrelu.search.proof import prove
 from skconvrelu.search.refine import MAX_ROUNDS, Observe, Refined
+from skconvrelu.search.tally import Tally
 from skconvrelu.search.units import Units, units_of
 from skconvrelu.search.violators import search_violators
 from skconvrelu.solution import Solution
@@ -36,39 +38,6 @@ Array = NDArray[np.float64]
 AUTO_FRACTION = 0.01
 #: ... and at least this fraction of the largest price that balanced classes could have
 AUTO_FLOOR = 1e-5
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Distinct weighted rows, with the constant column, and their coordinates in the row space where X lacks full rank."""
-
-    rows: Rows
-    biased: Array
-    space: RowSpace
-    loss: Loss
-    fit_intercept: bool
-
-    @classmethod
-    def build(cls, X: Any, Y: Array, sample_weight: Array, loss: Loss, *, fit_intercept: bool) -> Problem:
-        """Merge identical samples and append the constant column."""
-        rows = merge_rows(X, Y, sample_weight)
-        biased = np.hstack([rows.X, np.ones((len(rows.X), 1))]) if fit_intercept else rows.X
-        return cls(rows, biased, RowSpace.of(biased), loss, fit_intercept)
-
-    def inward(self, coef: Array) -> Array:
-        """Vectors (m, d) in the coordinates of the program."""
-        return self.space.inward(coef)
-
-    def outward(self, coef: Array) -> Array:
-        """Vectors of the program in the coordinates of the data."""
-        return self.space.outward(coef)
-
-    def program(self, patterns: NDArray[np.bool_], beta: float, *, constrained: bool) -> ConvexProgram:
-        """The convex program over patterns (P, n)."""
-        return ConvexProgram.over_patterns(
-            self.space.inward(self.biased), self.rows.Y, self.rows.weights, patterns, self.loss, beta,
-            constrained=constrained, fit_intercept=self.fit_intercept,
-        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -115,19 +84,19 @@ def sampled_only(
 def _over_given(
     program: ConvexProgram, gates: Array, options: Options, start: Solution | None, *, enumerated: bool
 ) -> Trained:
+    error = enumeration_error(program.X) if enumerated and program.constrained else None
+    if error is not None:
+        program = replace(program, neglected=error if program.neglected is None else program.neglected + error)
     solution = solve_program(
         program, solver=options.solver, tol=options.tol, max_iter=options.max_iter,
         start=start, n_jobs=options.n_jobs,
     )  # fmt: skip
-    proven = None
-    if enumerated and program.constrained:
-        largest = program.beta + price_rounding(program.X, solution.dual)
-        proven = min(searched_bound(program, solution.dual, largest), solution.objective)
     certificate = Certificate(
         objective=solution.objective,
         lower_bound_solved=min(solution.dual_objective, solution.objective),
         lower_bound_searched=None,
-        lower_bound_proven=proven,
+        # all arrangements there are, but for those that rounding cannot tell apart
+        lower_bound_proven=None if error is None else min(solution.dual_objective, solution.objective),
         n_arrangements=gates.shape[1],
         n_units=len(solution.blocks),
     )
@@ -170,7 +139,7 @@ def _over_all(
     observe: Observe | None = None,
 ) -> tuple[Trained, Refined]:
     found = refine_outputs(
-        program, np.ascontiguousarray(problem.inward(gates.T)), _polisher(options), start=start, tol=options.tol,
+        program, problem.gates_inward(gates.T), _polisher(options), start=start, tol=options.tol,
         max_rounds=options.rounds, rng=rng, n_jobs=options.n_jobs, observe=observe,
     )  # fmt: skip
     return _as_trained(problem, found), found
@@ -192,24 +161,33 @@ def _as_trained(problem: Problem, found: Refined) -> Trained:
         n_starts=found.n_starts,
         largest_price=found.largest / found.program.beta,
         recall=found.recall,
+        unseen=found.unseen,
         n_rounds=len(found.objectives),
     )
-    gates = np.ascontiguousarray(problem.outward(found.gates).T)
+    gates = np.ascontiguousarray(problem.gates_outward(found.gates).T)
     return Trained(found.program, solution, gates, certificate, found.objectives)
 
 
 def _warn(found: Refined, options: Options) -> None:
     for note in dict.fromkeys(found.notes):
         warnings.warn(note, ConvergenceWarning, stacklevel=5)
-    if not found.converged:
-        objective = found.solution.objective
-        warnings.warn(
-            f"The gap over all arrangements, as searched, is {objective - found.bound:.3g}, above tol times the objective "
-            f"({options.tol:.3g} * {objective:.6g}), after {len(found.objectives)} rounds. Increase refine or tol, or scale the "
-            "features; objective_ and certificate_ are exact for the point returned.",
-            ConvergenceWarning,
-            stacklevel=5,
+    if found.converged:
+        return
+    objective, tried = found.solution.objective, f"tol={options.tol:.3g}, after {len(found.objectives)} rounds"
+    gap = (objective - found.bound) / max(objective, 1e-300)
+    if found.in_vain:
+        what = (
+            f"The search found only {found.recall:.0%} of the units that it knows again, so that a gap below {tried}, is no "
+            "evidence. Scale the features, for instance by StandardScaler, increase beta, or let certify look further"
         )
+    else:
+        what = (
+            f"The gap over all arrangements, as searched, is {gap:.3g} of the objective, above {tried}. "
+            "Increase refine or tol, or scale the features"
+        )
+    warnings.warn(
+        f"{what}; objective_ and certificate_ are exact for the point returned.", ConvergenceWarning, stacklevel=5
+    )
 
 
 def sharpen(
@@ -263,24 +241,24 @@ def _more_evidence(
     options: Options, deadline: float | None,
 ) -> tuple[Certificate, Units]:  # fmt: skip
     """Independent starts until the recall is 0.95 or a violation is met, for at most 20 batches or until the deadline."""
-    rediscovered = np.zeros(len(units), dtype=bool)
-    n_starts, largest = 0, 0.0
+    rediscovered, largest = np.zeros(len(units), dtype=bool), 0.0
+    tally = Tally.empty(program.X.shape[1], program.Y.shape[1])
     level = violation_level(program, options.tol)
     for batch in range(20):
         found = search_violators(
             program, dual, units, rng, n_starts=max(16, 800 // program.Y.shape[1]), level=level,
-            neighbours=batch == 0, n_jobs=options.n_jobs,
+            neighbours=batch == 0, from_gates=batch % 2 == 1, n_jobs=options.n_jobs,
         )  # fmt: skip
         rediscovered |= found.rediscovered
-        n_starts, largest = n_starts + found.n_starts, max(largest, found.largest)
-        recall = float(rediscovered.mean()) if len(units) else 1.0
+        tally, largest = tally + found.tally, max(largest, found.largest)
+        recall = recall_of(rediscovered[found.known], tally)
         late = deadline is not None and time.monotonic() > deadline
         if len(found.violators) or recall >= 0.95 or late:
             break
     bound = searched_bound(program, dual, largest)
     sharper = replace(
-        certificate, lower_bound_searched=min(bound, certificate.objective), n_starts=n_starts,
-        largest_price=largest / program.beta, recall=recall,
+        certificate, lower_bound_searched=min(bound, certificate.objective), n_starts=tally.n_starts,
+        largest_price=largest / program.beta, recall=recall, unseen=tally.unseen,
     )  # fmt: skip
     return sharper, found.violators
 
@@ -294,12 +272,22 @@ def largest_beta(program: ConvexProgram) -> float:
     return program.beta_max(at_least=found)
 
 
-def auto_beta(program: ConvexProgram) -> float:
-    """``AUTO_FRACTION`` of the largest beta, or the floor."""
-    beta_max = largest_beta(program)
-    if beta_max == 0.0:  # any penalty keeps the zero network
-        return 1.0
-    return max(AUTO_FRACTION * beta_max, _floor(program))
+def auto_beta(problem: Problem, program: ConvexProgram) -> float:
+    """``AUTO_FRACTION`` of the largest beta, or the floor, in canonical units.
+
+    Raises
+    ------
+    ValueError
+        If it is no number in the user's.
+    """
+    largest = largest_beta(program)
+    if largest == 0.0:  # any penalty keeps the zero network
+        return problem.coordinates.beta_inward(1.0)
+    beta = max(AUTO_FRACTION * largest, _floor(program))
+    outward = problem.coordinates.beta_outward(beta)
+    if not (np.isfinite(outward) and outward > 0.0):
+        raise ValueError("beta='auto' leaves the range of double precision for such X and y; scale the features and y.")
+    return beta
 
 
 def _floor(program: ConvexProgram) -> float:
@@ -320,10 +308,11 @@ def given_betas(betas: Any) -> Array | None:
     return np.ascontiguousarray(np.unique(given)[::-1])
 
 
-def beta_grid(programs: list[ConvexProgram], n_betas: int, eps: float) -> Array:
-    """Falling geometric grid from the largest useful penalty of the programs down to ``eps`` times it, or to the floor."""
+def beta_grid(problem: Problem, programs: list[ConvexProgram], n_betas: int, eps: float) -> Array:
+    """Falling geometric grid from the largest useful penalty of the programs down to ``eps`` times it, or to the floor; user's units."""
     largest = max(largest_beta(program) for program in programs)
     if largest == 0.0:  # any penalty keeps the zero network
         return np.ones(1)
     least = max(eps * largest, *(_floor(program) for program in programs), 0.0)
-    return np.geomspace(largest, least, n_betas) if n_betas > 1 and least < largest else np.array([largest])
+    grid = np.geomspace(largest, least, n_betas) if n_betas > 1 and least < largest else np.array([largest])
+    return np.array([problem.coordinates.beta_outward(beta) for beta in grid])

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from html import escape
+
+from skconvrelu.verification import Verification, verify
+
+__all__ = ["EVIDENCE", "WELL_SEARCHED", "Certificate", "Verification", "verify"]
+
+#: recall from which a search is evidence, and from which it is called a good one
+EVIDENCE, WELL_SEARCHED = 0.5, 0.8
+#: relative gap up to which a proof is worth to be named first
+_PROOF = 0.01
 
 
 @dataclass(frozen=True)
@@ -34,13 +44,20 @@ class Certificate:
     largest_price : float or None
         Largest price that the search met, in units of beta: above 1 another arrangement would still lower the objective.
     recall : float or None
-        Share of the hidden units that the independent starts, which do not know them, ended in. A search that does not find the
+        Share of the hidden units (those that price near beta, as all of an optimum do) that the independent starts, which do not know
+        them, ended in; without any, 1 if more than one ended in the best maximiser met, else 0. A search that does not find the
         maximisers that are known says little about those that are not.
+    unseen : float or None
+        Chance that one more independent start ends in a maximiser, with a price near beta or above, that none has met: the share of the
+        starts that ended in one met by no other (Good 1953, "The population frequencies of species and the estimation of population
+        parameters").
     n_rounds : int
         Rounds of the search.
     least_loss : float
         The least that the loss alone could be on these targets: zero but for Poisson. Relative gaps are relative to what the objective
         is above it.
+    notes : tuple of str
+        What the user should know about the data.
 
     Examples
     --------
@@ -65,20 +82,23 @@ class Certificate:
     recall: float | None = None
     n_rounds: int = 0
     least_loss: float = 0.0
+    unseen: float | None = None
+    notes: tuple[str, ...] = ()
 
-    def shifted(self, by: float) -> Certificate:
-        """The same for a loss with a constant added."""
+    def mapped(self, objective: Callable[[float], float], bound: Callable[[float], float]) -> Certificate:
+        """The same in other units; no bound is above the objective."""
+        value = objective(self.objective)
 
-        def moved(bound: float | None) -> float | None:
-            return None if bound is None else bound + by
+        def moved(known: float | None) -> float | None:
+            return None if known is None else min(bound(known), value)
 
         return replace(
             self,
-            objective=self.objective + by,
-            lower_bound_solved=self.lower_bound_solved + by,
+            objective=value,
+            lower_bound_solved=min(bound(self.lower_bound_solved), value),
             lower_bound_searched=moved(self.lower_bound_searched),
             lower_bound_proven=moved(self.lower_bound_proven),
-            least_loss=self.least_loss + by,
+            least_loss=bound(self.least_loss),
         )
 
     def _relative(self, bound: float | None) -> float | None:
@@ -105,6 +125,24 @@ class Certificate:
         """Relative gap over all arrangements, proven; None until then."""
         return self._relative(self.lower_bound_proven)
 
+    @property
+    def is_evidence(self) -> bool:
+        """Whether the searched bound is evidence: the search found again enough of the units it knows."""
+        return self.recall is not None and self.recall >= EVIDENCE
+
+    @property
+    def verdict(self) -> str:
+        """What is known, in words."""
+        proven, searched = self.gap_proven, self.gap_searched
+        if proven is not None and proven <= _PROOF:
+            return f"proven optimal to {_percent(proven)}"
+        if searched is None:
+            return f"optimal to {_percent(self.gap_solved)} over the arrangements given; others were not searched"
+        if not self.is_evidence:
+            return f"searched poorly: recall {self.recall:.0%}: the bound is not evidence"
+        how = "well searched" if self.recall is not None and self.recall >= WELL_SEARCHED else "searched in part"
+        return f"optimal to {_percent(searched)} as {how}"
+
     def _rows(self) -> list[tuple[str, float | None, float | None, str]]:
         searched = "no search"
         if self.lower_bound_searched is not None and self.recall is not None and self.largest_price is not None:
@@ -112,6 +150,8 @@ class Certificate:
                 f"{self.n_starts} starts, largest price {self.largest_price:.6g} beta, "
                 f"recall {self.recall:.0%} of {self.n_units} units"
             )
+            if self.unseen is not None:
+                searched += f", chance of a new maximiser {self.unseen:.2g} a start"
         proven = "not proven" if self.lower_bound_proven is None else "proof"
         return [
             (f"the {self.n_arrangements} solved", self.lower_bound_solved, self.gap_solved, "proof"),
@@ -120,11 +160,11 @@ class Certificate:
         ]
 
     def __repr__(self) -> str:
-        lines = [f"Certificate: objective {self.objective:.8g} after {self.n_rounds} rounds"]
+        lines = [f"Certificate: objective {self.objective:.8g} after {self.n_rounds} rounds: {self.verdict}"]
         for name, bound, gap, how in self._rows():
             shown = f"{bound:.8g}, relative gap {gap:.2g}" if bound is not None else "none"
             lines.append(f"  lower bound over {name}: {shown} ({how})")
-        return "\n".join(lines)
+        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -133,7 +173,12 @@ class Certificate:
             for name, bound, gap, how in self._rows()
         )
         return (
-            f"<table><caption>Certificate: objective {self.objective:.8g} after {self.n_rounds} rounds</caption>"
+            f"<table><caption>Certificate: objective {self.objective:.8g} after {self.n_rounds} rounds: {escape(self.verdict)}"
+            f"{''.join(f'<br>{escape(note)}' for note in self.notes)}</caption>"
             "<thead><tr><th>arrangements</th><th>lower bound</th><th>relative gap</th><th>how</th></tr></thead>"
             f"<tbody>{rows}</tbody></table>"
         )
+
+
+def _percent(gap: float) -> str:
+    return f"{100.0 * gap:.2g}%"

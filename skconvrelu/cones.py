@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skconvrelu._products import CHUNK, ColumnProducts
+from skconvrelu.rounding import gamma, row_lengths
 
 #: rows above which bounds are first looked for with fewer constraints, of which this many are enough for most cones: a larger cone, a
 #: longer projection, and so an upper bound
@@ -49,6 +50,7 @@ def project(
     level: float | None = None,
     rtol: float = 1e-9,
     max_iter: int = 60,
+    row_error: Array | None = None,
 ) -> Projections:
     """Project each row of ``V`` on the cone of the pattern beside it.
 
@@ -64,18 +66,30 @@ def project(
         level would else be told apart from it only as well as the lengths of their gradients, which may be much larger.
     max_iter : int, default=60
         Interior-point iterations; the bounds are valid whenever it stops.
+    row_error : ndarray of shape (n,), default=None
+        What each row adds to an upper bound for a multiplier of one; None is what rounding of products adds.
     """
-    out = Projections(np.sqrt(np.einsum("bi,bi->b", V, V)), np.zeros(len(V)), np.zeros_like(V))
+    if row_error is None:
+        row_error = gamma(sum(X.shape) + 10) * row_lengths(X)
+    sizes = np.sqrt(np.einsum("bi,bi->b", V, V))
+    out = Projections(np.where(sizes > 0.0, row_lengths(V), 0.0), np.zeros(len(V)), np.zeros_like(V))
     if level is not None and len(X) > SCREENED:
         some = slice(None, None, len(X) // _SCREENING_ROWS)
         looser = replace(out, lower=np.zeros(len(V)), points=np.zeros_like(V))
-        _squeeze(X[some], patterns[:, some], V, looser, level, 1e-2, max_iter)
-    _squeeze(X, patterns, V, out, level, rtol, max_iter)
+        _squeeze(X[some], patterns[:, some], V, looser, level, 1e-2, max_iter, row_error[some])
+    _squeeze(X, patterns, V, out, level, rtol, max_iter, row_error)
     return out
 
 
 def _squeeze(
-    X: Array, patterns: Mask, V: Array, out: Projections, level: float | None, rtol: float, max_iter: int
+    X: Array,
+    patterns: Mask,
+    V: Array,
+    out: Projections,
+    level: float | None,
+    rtol: float,
+    max_iter: int,
+    row_error: Array,
 ) -> None:
     """Move the bounds towards each other, in place."""
     n, d = X.shape
@@ -89,7 +103,7 @@ def _squeeze(
         if len(open_):
             products = products or ColumnProducts(A)
             signs = np.where(patterns[open_][:, rows], 1.0, -1.0)
-            batch = _Batch(A, products, signs, V[open_], open_)
+            batch = _Batch(A, products, signs, V[open_], open_, row_error[rows])
             for _ in range(max_iter):
                 if not batch.record(out, level, rtol):
                     break
@@ -104,8 +118,10 @@ class _Batch:
 
     _PER_CONE = ("index", "size", "v", "u", "slack", "rho", "signs", "dual", "Au")
 
-    def __init__(self, A: Array, products: ColumnProducts, signs: Array, V: Array, index: NDArray[np.intp]) -> None:
-        self.A, self.products, self.signs, self.index = A, products, signs, index
+    def __init__(
+        self, A: Array, products: ColumnProducts, signs: Array, V: Array, index: NDArray[np.intp], row_error: Array
+    ) -> None:
+        self.A, self.products, self.signs, self.index, self.row_error = A, products, signs, index, row_error
         self.size = np.sqrt(np.einsum("bi,bi->b", V, V))
         self.v = V / self.size[:, None]
         self.u = self.v.copy()
@@ -118,7 +134,7 @@ class _Batch:
         self.dual = self.v + (self.signs * self.rho) @ self.A
         self.Au = self.signs * (self.u @ self.A.T)
         length = np.sqrt(np.einsum("bi,bi->b", self.dual, self.dual))
-        upper = length * self.size
+        upper = (length * (1.0 + gamma(self.A.shape[1] + 8)) + self.rho @ self.row_error) * self.size
         better = upper < out.upper[self.index]
         out.upper[self.index[better]] = upper[better]
         norm = np.sqrt(np.einsum("bi,bi->b", self.u, self.u))

@@ -17,6 +17,7 @@ from skconvrelu._dependence import independent_scales
 from skconvrelu._interchange import fitted_mlp, layers_of
 from skconvrelu._products import cached_parts
 from skconvrelu.losses import coded_targets
+from skconvrelu.rounding import lengths_of_any_size
 
 Array = NDArray[np.float64]
 
@@ -89,7 +90,7 @@ class TwoLayerReLU:
         biases : bool
         gates : ndarray of shape (d, m), default=None
         """
-        root = np.sqrt(np.linalg.norm(coef, axis=1))[:, None]
+        root = np.sqrt(lengths_of_any_size(coef))[:, None]
         units = coef / np.where(root > 0.0, root, 1.0)
         split = coef.shape[1] - 1 if biases else coef.shape[1]
         if gates is not None and not biases:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from skconvrelu._products import cached_parts, row_parts
 from skconvrelu.cones import project
 from skconvrelu.losses import Loss, PiecewiseLinear
+from skconvrelu.rounding import gamma, row_lengths
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -64,6 +65,14 @@ class ConvexProgram:
         Unit output direction of each block.
     shared : bool, default=False
         Units may feed all outputs: directions are any unit vectors, and the program is over those at hand.
+    neglected : ndarray of shape (n,), default=None
+        How much longer rows of the user's data may be than those of ``X`` say, see :class:`skconvrelu.row_space.RowSpace`.
+    target_error : ndarray of shape (n, K), default=None
+        How far ``Y`` is from the user's targets, at most.
+    weight_error : float, default=0.0
+        ... and each of the weights, relative to it.
+    unit : float, default=1.0
+        What one of the objective is in the user's units, for what is logged.
     """
 
     X: Array
@@ -77,6 +86,10 @@ class ConvexProgram:
     block_patterns: Index
     block_directions: Array
     shared: bool = False
+    neglected: Array | None = None
+    target_error: Array | None = None
+    weight_error: float = 0.0
+    unit: float = 1.0
 
     @classmethod
     def over_patterns(
@@ -107,6 +120,58 @@ class ConvexProgram:
             block_directions=np.repeat(axes, len(patterns), axis=0),
         )
 
+    def with_patterns(self, patterns: Mask) -> ConvexProgram:
+        """The program over other patterns, one block for each, output and sign."""
+        own = ConvexProgram.over_patterns(
+            self.X, self.Y, self.weights, patterns, self.loss, self.beta, constrained=self.constrained
+        )
+        return replace(
+            self,
+            patterns=patterns,
+            block_patterns=own.block_patterns,
+            block_directions=own.block_directions,
+            shared=False,
+        )
+
+    def of_output(self, k: int, blocks: Index) -> ConvexProgram:
+        """The program of one output, with the blocks it owns."""
+        return replace(
+            self,
+            Y=self.Y[:, [k]],
+            block_patterns=self.block_patterns[blocks],
+            block_directions=self.block_directions[blocks][:, [k]],
+            target_error=None if self.target_error is None else self.target_error[:, [k]],
+        )
+
+    def on_rows(self, rows: Index) -> ConvexProgram:
+        """The program on some of the samples, whose weights sum to one again."""
+        weights = self.weights[rows]
+        return replace(
+            self,
+            X=np.ascontiguousarray(self.X[rows]),
+            Y=self.Y[rows],
+            weights=weights / weights.sum(),
+            patterns=self.patterns[:, rows],
+            neglected=None if self.neglected is None else self.neglected[rows],
+            target_error=None if self.target_error is None else self.target_error[rows],
+        )
+
+    @cached_property
+    def lengths(self) -> Array:
+        """Upper bounds (n,) of the lengths of the user's rows."""
+        lengths = row_lengths(self.X)
+        return lengths if self.neglected is None else lengths + self.neglected
+
+    @cached_property
+    def row_error(self) -> Array:
+        """What each row adds to the error of a price for a dual point of length one at it: rounding of products, and what is neglected."""
+        error = gamma(sum(self.X.shape) + 10) * row_lengths(self.X)
+        return error if self.neglected is None else error + self.neglected
+
+    def price_error(self, dual: Array) -> float:
+        """By how much a price of the user's data at ``dual`` may exceed what products with ``X`` say."""
+        return float(np.linalg.norm(dual, axis=1) @ self.row_error)
+
     @property
     def n_blocks(self) -> int:
         return len(self.block_patterns)
@@ -116,6 +181,15 @@ class ConvexProgram:
         """Columns (K, q) that a free intercept moves in; none without an intercept."""
         K = self.Y.shape[1]
         return self.loss.intercept_basis(K) if self.fit_intercept else np.zeros((K, 0))
+
+    def at_beta(self, beta: float) -> ConvexProgram:
+        """The program at another penalty; beyond what any unit could gain the network is zero all the same, and a smaller one will do."""
+        return replace(self, beta=min(beta, 4.0 * self.price_bound))
+
+    @cached_property
+    def price_bound(self) -> float:
+        """At least the price of every unit at the zero network."""
+        return float(np.linalg.norm(self.zero_dual(), axis=1) @ self.lengths) or 1.0
 
     def masks(self, blocks: Index) -> Array:
         """The 0/1 diagonals of the blocks as floats, (len(blocks), n)."""
@@ -247,7 +321,7 @@ class ConvexProgram:
         return -self.weights[:, None] * A
 
     def dual_value(self, dual: Array) -> float:
-        """Dual objective ``-sum_i w_i l*(-lambda_i / w_i)``; a lower bound of the optimum when ``dual`` is feasible."""
+        """Dual objective ``-sum_i w_i l*(-lambda_i / w_i)`` as it comes out; :func:`skconvrelu.duality.lower_bound` makes a bound of it."""
         drift = np.abs(self.intercept_basis.T @ dual.sum(axis=0)).max(initial=0.0)
         if (
             drift > 1e-9 * np.abs(dual).sum()
@@ -255,10 +329,6 @@ class ConvexProgram:
             return -np.inf
         A = self.loss.project_dual(-dual / self.weights[:, None], self.Y)
         return 0.0 - float(self.weights @ self.loss.conjugate(A, self.Y))
-
-    def least_loss(self) -> float:
-        """The least loss that any outputs have: the bound of the dual point zero."""
-        return self.dual_value(np.zeros_like(self.Y))
 
     def gradients(self, dual: Array, blocks: Index) -> Array:
         """``X' D_j Lambda v_j`` of the blocks, (len(blocks), d)."""
@@ -271,7 +341,9 @@ class ConvexProgram:
     def prices(
         self, dual: Array, blocks: Index | None = None, *, level: float | None = None, rtol: float = 1e-9
     ) -> tuple[Array, Array]:
-        """Valid upper and lower bounds of ``||Proj_{K_j}(X' D_j Lambda v_j)||``, the left-hand side of dual feasibility.
+        """Upper and lower bounds of ``||Proj_{K_j}(X' D_j Lambda v_j)||``, the left-hand side of dual feasibility.
+
+        Upper bounds are valid for the gradients as they are computed; :func:`skconvrelu.duality.lower_bound` adds the rounding of these.
 
         ``level`` lets the projection of a block stop once it is certain on which side of it the price lies.
         """
@@ -280,7 +352,9 @@ class ConvexProgram:
         if not self.constrained:
             norms = np.linalg.norm(V, axis=1)
             return norms, norms
-        found = project(self.X, self.patterns[self.block_patterns[blocks]], V, level=level, rtol=rtol)
+        found = project(
+            self.X, self.patterns[self.block_patterns[blocks]], V, level=level, rtol=rtol, row_error=self.row_error
+        )
         return found.upper, found.lower
 
     def top_price(
@@ -309,7 +383,7 @@ class ConvexProgram:
         for p in np.unique(self.block_patterns):
             on = self.patterns[p]
             largest = max(largest, float(np.linalg.norm(dual[on].T @ self.X[on], 2)))
-        return largest
+        return largest * (1.0 + gamma(10 * sum(dual.shape)))
 
     def beta_max(self, at_least: float = 0.0) -> float:
         """The smallest beta whose optimum over these blocks is the zero network: the largest price at the best constant.

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu.duality import lower_bound
 from skconvrelu.program import ConvexProgram
+from skconvrelu.rounding import UNIT, row_lengths
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -133,7 +135,7 @@ def _cheap_bounds(program: ConvexProgram, candidate: Candidate, rtol: float) -> 
     if program.constrained and len(candidate.priced):
         signs = 2.0 * program.masks(candidate.priced) - 1.0
         moved = program.gradients(candidate.dual, candidate.priced) + (signs * candidate.multipliers) @ program.X
-        upper[candidate.priced] = np.linalg.norm(moved, axis=1)
+        upper[candidate.priced] = row_lengths(moved) + candidate.multipliers @ program.row_error
     unclear = upper > program.beta * (1.0 + rtol)
     if candidate.tight and program.constrained:
         unclear[candidate.priced] = False
@@ -148,16 +150,15 @@ def evaluate(
     Prices are told apart above beta, or above ``level`` where a coarser bound will do.
     """
     worst = worst_price(program, candidate, rtol=rtol, level=max(program.beta, level))
-    dual = candidate.dual * min(1.0, program.beta / worst) if worst > 0.0 else candidate.dual
-    dual_objective = max(program.dual_value(dual), program.least_loss())
-    blocks, coef, intercept, objective = _drop_negligible(program, candidate, dual_objective)
+    bound = lower_bound(program, candidate.dual, worst)
+    blocks, coef, intercept, objective = _drop_negligible(program, candidate, bound.value)
     return Solution(
         blocks=blocks,
         coef=coef,
         intercept=intercept,
-        dual=dual,
+        dual=bound.dual,
         objective=objective,
-        dual_objective=dual_objective,
+        dual_objective=bound.value,
         scale=program.loss_value(np.zeros_like(program.Y)),
         cone_violation=program.cone_violation(blocks, coef),
         n_iter=candidate.n_iter,
@@ -184,3 +185,20 @@ def _drop_negligible(
         if thinned[3] <= allowed:
             return thinned
     return full
+
+
+def combined(solutions: list[Solution], blocks: list[Index]) -> Solution:
+    """The solution of all outputs from one of each: they share nothing, so that objectives and bounds add; ``blocks`` are theirs."""
+    bound = sum(s.dual_objective for s in solutions)
+    return Solution(
+        blocks=np.concatenate([own[s.blocks] for s, own in zip(solutions, blocks, strict=True)]),
+        coef=np.concatenate([s.coef for s in solutions]),
+        intercept=np.concatenate([s.intercept for s in solutions]),
+        dual=np.hstack([s.dual for s in solutions]),
+        objective=sum(s.objective for s in solutions),
+        dual_objective=bound - len(solutions) * UNIT * bound,
+        scale=sum(s.scale for s in solutions),
+        cone_violation=max(s.cone_violation for s in solutions),
+        n_iter=max(s.n_iter for s in solutions),
+        solver=solutions[0].solver,
+    )

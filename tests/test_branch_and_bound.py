@@ -155,7 +155,8 @@ def test_starts_are_improved():
     X, dual = rng.standard_normal((60, 8)), rng.standard_normal(60)
     starts = rng.standard_normal((50, 8))
     found = exact_price(X, dual, starts=starts, max_nodes=0)
-    assert found.lower >= price(X, dual, climb(X, dual, starts)).max() * (1.0 - 1e-12)
+    # a climb ends within 1e-7 of its maximiser, and the coordinates of the proof are others
+    assert found.lower >= price(X, dual, climb(X, dual, starts)).max() * (1.0 - 1e-7)
 
 
 def test_no_time_and_high_rank_leave_a_valid_bound():

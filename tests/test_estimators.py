@@ -132,7 +132,7 @@ def test_zero_network_above_beta_max_and_not_just_below(make):
     estimator = ConvexReLURegressor if make is regression_data else ConvexReLUClassifier
     big = estimator(beta=1e3, **FAST).fit(X, y)
     assert len(big.convex_coef_) == 0
-    assert big.dual_gap_ <= 1e-14
+    assert big.dual_gap_ <= 1e-13  # what the bound gives up for rounding
     # the largest price at the constant network, from the fitted dual point itself
     A = np.hstack([X, np.ones((60, 1))])
     from skconvrelu.cones import project

@@ -22,7 +22,8 @@ def test_reaches_the_optimum_of_the_interior_point(kind, fit_intercept):
     upper, lower = program.prices(found.dual, rtol=1e-10)
     assert lower.max() <= program.beta * (1.0 + 1e-8)
     assert upper.max() <= program.beta * (1.0 + 3e-6)
-    assert found.dual_objective == pytest.approx(program.dual_value(found.dual), rel=1e-12)
+    # less what rounding may have taken
+    assert program.dual_value(found.dual) * (1.0 - 1e-11) <= found.dual_objective <= program.dual_value(found.dual)
     assert len(found.blocks) > 3
 
 

@@ -68,8 +68,8 @@ def test_zero_network_exactly_from_beta_max_on(kind, constrained):
     beta_max = program.beta_max()
     zero = solve_program(with_beta(program, beta_max), solver="scipy", tol=1e-4, max_iter=300)
     assert not len(zero.blocks)
-    # beta_max is known to 1e-12; the gap is of second order in it for smooth losses only
-    assert zero.gap <= (1e-15 if program.loss.smooth else 1e-11)
+    # beta_max is known to 1e-12; the gap is of second order in it for smooth losses only, which leaves what the bound gives up for rounding
+    assert zero.gap <= (1e-13 if program.loss.smooth else 1e-11)
     if kind == "hinge":  # the constant meets the kinks of a whole class, so that beta_max is a bound
         below = solve_program(with_beta(program, 0.1 * beta_max), solver="scipy", tol=1e-8, max_iter=300)
     else:

@@ -205,15 +205,22 @@ def test_search_that_finds_no_violation_says_what_it_is_worth(monkeypatch):
     def blind(*arguments, **options):
         found = real(*arguments, **options)
         none = np.zeros(len(found.violators), dtype=bool)
-        return violators_module.Found(found.violators[none], 0.0, np.zeros_like(found.rediscovered), found.n_starts)
+        return replace(
+            found, violators=found.violators[none], largest=0.0, rediscovered=np.zeros_like(found.rediscovered)
+        )
 
     for module in (violators_module, closing_module):
         monkeypatch.setattr(module, "search_violators", blind)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with pytest.warns(ConvergenceWarning, match="no evidence"):
         model = ConvexReLURegressor(beta=1e-3, n_arrangements=5, random_state=0).fit(X, y)
-    assert model.certificate_.recall == 0.0
-    assert model.certificate_.n_starts >= 800  # it went on looking until the budget was spent
+    certificate = model.certificate_
+    assert certificate.recall == 0.0
+    assert certificate.n_starts >= 800  # it went on looking until the budget was spent
+    assert not certificate.is_evidence
+    assert "not evidence" in certificate.verdict
+    assert certificate.gap_searched >= 1e-4 * (
+        1.0 - 1e-9
+    )  # the bound of a search that misses what is known does not reach tol
 
 
 def test_large_data_start_on_a_subsample_and_may_go_without_the_convex_program(monkeypatch):

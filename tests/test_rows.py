@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from skconvrelu._rows import merge_rows
+from skconvrelu.problem.merging import merge_rows
 
 
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix, sparse.csc_array])

@@ -277,4 +277,4 @@ def test_warm_interior_point_finds_the_cold_optimum(kind, constrained):
 def test_opposite_units_are_not_the_same():
     """(u, v) and (-u, -v) have the same outer product and see opposite samples."""
     units = Units(np.array([[1.0, 0.0], [-1.0, 0.0], [1.0, 1e-3]]), np.array([[1.0], [-1.0], [1.0]]))
-    assert_array_equal(_distinct(units, np.array([2.0, 3.0, 1.0])), [1, 0])
+    assert_array_equal(_distinct(units.coef, np.array([2.0, 3.0, 1.0]), units.directions), [1, 0])

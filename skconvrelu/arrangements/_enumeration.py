@@ -46,6 +46,21 @@ def exact_gates(X: Array, *, max_patterns: int = MAX_EXACT) -> Array:
     return gates
 
 
+def enumeration_error(X: Array) -> Array | None:
+    """How far (n,) each row of X may be from one of data whose patterns :func:`exact_gates` finds; None if these are of lower rank.
+
+    Hyperplanes that rounding keeps apart by less than its own error count as one, on every flat again, so that what is enumerated are
+    the cells of data beside X: prices over all arrangements of X exceed those over the enumerated ones by the sum of
+    ``|lambda_i|`` times this at most.
+    """
+    normals, outward = Normals.of(X)
+    narrowest = float(np.linalg.svd(outward, compute_uv=False)[-1])
+    if normals.rank < X.shape[1] or not narrowest > 0.0:
+        return None
+    # an error of a unit normal, in the coordinates of X; every flat on the way to a vertex may add its own
+    return np.asarray(2.0 * normals.rank * normals.error * np.linalg.norm(X @ outward, axis=1) / narrowest)
+
+
 def _cells(normals: Normals, most: int) -> Array:
     """Interior points (P, r) of all cells of the central arrangement with distinct ``normals``, unless more than ``most``."""
     r = normals.rank

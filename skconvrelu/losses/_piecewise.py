@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu.losses._base import Loss
+from skconvrelu.losses._base import CanonicalTargets, Loss, canonical_residuals
 
 Array = NDArray[np.float64]
 
@@ -45,6 +46,13 @@ class PiecewiseQuadratic(Loss):
 
     def conjugate(self, A: Array, Y: Array) -> Array:
         return np.asarray((A * self.kink(Y) + 0.5 * self.width * A * A).sum(axis=1))
+
+    def conjugate_size(self, A: Array, Y: Array) -> Array:
+        return np.asarray((np.abs(A * self.kink(Y)) + 0.5 * self.width * A * A).sum(axis=1))
+
+    def dual_room(self, A: Array, Y: Array) -> Array:
+        lower, upper = self.slopes(Y)
+        return np.minimum(upper - A, A - lower)
 
     def project_dual(self, A: Array, Y: Array) -> Array:
         return np.clip(A, *self.slopes(Y))
@@ -115,6 +123,17 @@ class Huber(PiecewiseQuadratic):
     def __init__(self, epsilon: float) -> None:
         self.epsilon = float(epsilon)
 
+    def canonical(self, Y: Array, *, free: bool) -> CanonicalTargets:
+        targets = canonical_residuals(self, Y, free=free, degree=2)
+        with np.errstate(over="ignore", under="ignore"):
+            epsilon = float(np.ldexp(self.epsilon, -targets.output_exponent))
+        if not (np.isfinite(epsilon) and epsilon > 0.0):
+            raise ValueError(
+                f"epsilon={self.epsilon:.3g} cannot be compared with targets that differ by about 2**{targets.output_exponent}; "
+                "give it in the units of y."
+            )
+        return replace(targets, loss=Huber(epsilon))
+
     def kink(self, Y: Array) -> Array:
         return Y
 
@@ -144,6 +163,9 @@ class Quantile(PiecewiseLinear):
     def __init__(self, quantile: float) -> None:
         self.quantile = float(quantile)
 
+    def canonical(self, Y: Array, *, free: bool) -> CanonicalTargets:
+        return canonical_residuals(self, Y, free=free, degree=1)
+
     def kink(self, Y: Array) -> Array:
         return Y
 
@@ -155,6 +177,9 @@ class AbsoluteError(PiecewiseLinear):
     """``|f - y|``: a constant network fits the median."""
 
     name = "absolute_error"
+
+    def canonical(self, Y: Array, *, free: bool) -> CanonicalTargets:
+        return canonical_residuals(self, Y, free=free, degree=1)
 
     def kink(self, Y: Array) -> Array:
         return Y

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_softmax, logit, softmax, xlogy
 
-from skconvrelu.losses._base import Loss
+from skconvrelu.losses._base import CanonicalTargets, Loss, canonical_residuals
+from skconvrelu.rounding import gamma, power_of_two
 
 Array = NDArray[np.float64]
 
@@ -39,14 +40,29 @@ class SquaredError(Loss):
     def conjugate(self, A: Array, Y: Array) -> Array:
         return (0.5 * A * A + A * Y).sum(axis=1)
 
+    def conjugate_size(self, A: Array, Y: Array) -> Array:
+        return np.asarray((0.5 * A * A + np.abs(A * Y)).sum(axis=1))
+
+    def dual_room(self, A: Array, Y: Array) -> Array:
+        return np.full(A.shape, np.inf)
+
     def outputs_at(self, A: Array, Y: Array) -> Array:
         return A + Y
+
+    def best_constant(self, F: Array, Y: Array, weights: Array) -> Array:
+        return np.asarray(weights @ (Y - F) / weights.sum())
+
+    def canonical(self, Y: Array, *, free: bool) -> CanonicalTargets:
+        return canonical_residuals(self, Y, free=free, degree=2)
 
 
 class SquaredErrorOnCodes(SquaredError):
     """Squared error on labels coded -1/+1, ``(1 - y f)^2 / 2``: for classes, whose codes have no unit."""
 
     unitless = True
+
+    def canonical(self, Y: Array, *, free: bool) -> CanonicalTargets:
+        return Loss.canonical(self, Y, free=free)
 
 
 class Poisson(Loss):
@@ -72,6 +88,21 @@ class Poisson(Loss):
     def conjugate(self, A: Array, Y: Array) -> Array:
         q = np.maximum(A + Y, 0.0)
         return np.asarray((xlogy(q, q) - q).sum(axis=1)) - self.dropped(Y)
+
+    def conjugate_size(self, A: Array, Y: Array) -> Array:
+        q = np.maximum(A + Y, 0.0)
+        return np.asarray((np.abs(xlogy(q, q)) + q + np.abs(xlogy(Y, Y)) + Y).sum(axis=1))
+
+    def dual_room(self, A: Array, Y: Array) -> Array:
+        return A + Y
+
+    def canonical(self, Y: Array, *, free: bool) -> CanonicalTargets:
+        # a factor of the targets is a constant of the outputs, which are logarithms
+        if not free:
+            return super().canonical(Y, free=free)
+        exponent = power_of_two(float(Y.mean(axis=0).max()))
+        centre = np.full(Y.shape[1], exponent * np.log(2.0))
+        return CanonicalTargets(self, np.ldexp(Y, -exponent), None, centre, 0, exponent)
 
     def project_dual(self, A: Array, Y: Array) -> Array:
         return np.maximum(A, -Y)
@@ -106,6 +137,14 @@ class BinaryLogLoss(Loss):
         p = -Y * A
         return (xlogy(p, p) + xlogy(1.0 - p, 1.0 - p)).sum(axis=1)
 
+    def conjugate_size(self, A: Array, Y: Array) -> Array:
+        p = -Y * A
+        return np.asarray((np.abs(xlogy(p, p)) + p + np.abs(xlogy(1.0 - p, 1.0 - p)) + (1.0 - p)).sum(axis=1))
+
+    def dual_room(self, A: Array, Y: Array) -> Array:
+        p = -Y * A
+        return np.minimum(p, 1.0 - p)
+
     def project_dual(self, A: Array, Y: Array) -> Array:
         return -Y * np.clip(-Y * A, 0.0, 1.0)
 
@@ -137,6 +176,17 @@ class MultinomialLogLoss(Loss):
     def conjugate(self, A: Array, Y: Array) -> Array:
         p = A + Y
         return xlogy(p, p).sum(axis=1)
+
+    def conjugate_size(self, A: Array, Y: Array) -> Array:
+        p = A + Y
+        return np.asarray((np.abs(xlogy(p, p)) + p).sum(axis=1))
+
+    def dual_room(self, A: Array, Y: Array) -> Array:
+        return A + Y  # above, the other classes of the sample end before
+
+    def dual_drift(self, A: Array, Y: Array) -> Array:
+        p = A + Y
+        return np.abs(p.sum(axis=1) - 1.0) + gamma(A.shape[1] + 2)
 
     def project_dual(self, A: Array, Y: Array) -> Array:
         p = np.clip(A + Y, 0.0, None)

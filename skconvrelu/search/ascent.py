@@ -10,6 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu.rounding import lengths_of_any_size, positive, power_of_two
+from skconvrelu.search.whitening import column_sizes
+
 Array = NDArray[np.float64]
 Single = NDArray[np.float32]
 
@@ -45,8 +48,12 @@ def ascend(X: Array, dual: Array, U: Array, directions: Array, *, free: bool, st
     U : ndarray of shape (m, d)
         Unit vectors (or zero), the best that each start met.
     """
+    # prices only matter up to a factor, and single precision holds nothing smaller than 1e-38
+    dual = dual / np.exp2(power_of_two(float(np.abs(dual).max(initial=0.0))))
     X_, dual_ = X.astype(np.float32), dual.astype(np.float32)
-    best = U / np.maximum(np.linalg.norm(U, axis=1), 1e-300)[:, None]
+    # slopes and steps are those in coordinates in which the columns have one size; lengths stay what they are
+    sizes = column_sizes(X)
+    best = U / positive(lengths_of_any_size(U))[:, None]
     values, moving = np.full(len(U), -np.inf), np.arange(len(U))
     U, V = best.copy(), directions
     last, length = (U, U), np.zeros(len(U))
@@ -55,7 +62,7 @@ def ascend(X: Array, dual: Array, U: Array, directions: Array, *, free: bool, st
         price = np.einsum("mi,mi->m", G, U)
         up = price > values[moving]
         best[moving[up]], values[moving[up]] = U[up], price[up]
-        T = G - price[:, None] * U
+        T = (G - price[:, None] * U) / sizes
         slope = np.sqrt(np.einsum("mi,mi->m", T, T))
         left = slope > _ARRIVED * np.abs(price)
         if not left.any():
@@ -64,14 +71,14 @@ def ascend(X: Array, dual: Array, U: Array, directions: Array, *, free: bool, st
         if step == 0:
             length = _LONGEST / np.maximum(np.hypot(price, slope), 1e-300)
         else:
-            moved, bent = U - last[0], last[1] - T
+            moved, bent = (U - last[0]) * sizes, last[1] - T
             curved = np.einsum("mi,mi->m", moved, bent)
             ratio = np.einsum("mi,mi->m", moved, moved) / np.where(curved > 0.0, curved, 1.0)
             length = np.where(curved > 0.0, ratio, 2.0 * length)
         length = np.minimum(length, longest)[left]
         U, V, T, moving = U[left], V[left], T[left], moving[left]
         last = (U, T)
-        U = U + length[:, None] * T
+        U = U + length[:, None] * T / sizes
         U /= np.linalg.norm(U, axis=1)[:, None]
     return best
 

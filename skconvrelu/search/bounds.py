@@ -5,18 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu.duality import lower_bound
 from skconvrelu.program import ConvexProgram
 
 Array = NDArray[np.float64]
 
-#: roundings that a term of a price may carry
-_ROUNDINGS = 8.0
-
 
 def searched_bound(program: ConvexProgram, dual: Array, largest: float) -> float:
     """Lower bound of the training objective if no arrangement prices above ``largest`` at ``dual``."""
-    scaled = dual * min(1.0, program.beta / largest) if largest > 0.0 else dual
-    return max(program.dual_value(scaled), program.least_loss())
+    return lower_bound(program, dual, largest).value
 
 
 def violation_level(program: ConvexProgram, tol: float) -> float:
@@ -33,9 +30,3 @@ def tolerable_price(program: ConvexProgram, dual: Array, target: float) -> float
         middle = 0.5 * (low + high)
         low, high = (middle, high) if searched_bound(program, dual, middle) >= target else (low, middle)
     return low
-
-
-def price_rounding(X: Array, dual: Array) -> float:
-    """What rounding may take from a price ``dual' (X u)_+``, and a proof has to add; dual (n,) or (n, K)."""
-    sizes = np.linalg.norm(dual.reshape(len(X), -1), axis=1)
-    return float(_ROUNDINGS * np.finfo(float).eps * (sizes @ np.linalg.norm(X, axis=1)))

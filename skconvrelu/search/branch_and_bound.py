@@ -29,8 +29,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu.row_space import row_space_basis
-from skconvrelu.search.bounds import price_rounding
+from skconvrelu.rounding import gamma, row_lengths
+from skconvrelu.row_space import neglected, row_space_basis
 from skconvrelu.search.pricing import climb, price
 
 Array = NDArray[np.float64]
@@ -117,7 +117,7 @@ def exact_price(
     deadline = np.inf if time_limit is None else time.monotonic() + time_limit
     basis = row_space_basis(X)
     points = X @ basis
-    dropped = float(np.abs(dual) @ np.linalg.norm(X - points @ basis.T, axis=1))
+    dropped = float(np.abs(dual) @ neglected(X, basis))
     unit, lower = _incumbent(points, dual, None if starts is None else np.asarray(starts, float) @ basis, deadline)
     form = _Form(points, dual)
     search = _Search(form, unit, lower, rtol * 0.01 * float(np.abs(dual) @ np.linalg.norm(points, axis=1)), rtol, level)
@@ -126,7 +126,11 @@ def exact_price(
     size = float(np.linalg.norm(unit))
     unit = unit / size if size > 0.0 else unit
     lower = float(price(X, dual, unit[None])[0])
-    upper = max(search.upper, lower) + form.neglected + dropped + price_rounding(X, dual)
+    # bounds of cones are sums over hyperplanes, missed constraints among them count as often as generators reach
+    rounding = (1.0 + search.reach) * gamma(4 * sum(X.shape) + 60) * float(np.abs(dual) @ row_lengths(X))
+    upper = max(search.upper, lower) + form.neglected + dropped + rounding
+    # without a positive term it is zero to the last bit
+    upper = min(upper, float(np.maximum(dual, 0.0) @ row_lengths(X)) * (1.0 + gamma(len(X))))
     return ExactPrice(upper, lower, unit, search.upper <= search.enough, search.n_nodes)
 
 
@@ -196,6 +200,10 @@ class _Search:
         self.form, self.unit, self.lower = form, unit, lower
         self.atol, self.rtol, self.level = atol, rtol, level
         self.n_nodes = 0
+        self.cones = _first_cones(unit)
+        # sum of the coefficients of a unit vector in the generators; splitting cannot raise it
+        ones = np.ones((len(self.cones), len(unit), 1))
+        self.reach = float(np.linalg.norm(np.linalg.solve(self.cones, ones), axis=1).max())
         self.upper = form.trivial_bound
         self.settled = 0.0  # largest bound of the cones that are not split any more
 
@@ -209,11 +217,8 @@ class _Search:
         form, r = self.form, len(self.unit)
         if r >= WIDE and self.upper > self.enough:
             self.upper = min(self.upper, _cauchy_schwarz_bound(form, self.unit, deadline))
-        cones = _first_cones(self.unit)
-        # sum of the coefficients of a unit vector in the generators; splitting cannot raise it
-        reach = float(np.linalg.norm(np.linalg.solve(cones, np.ones((len(cones), r, 1))), axis=1).max())
         serial = itertools.count()  # ties are broken by age
-        waiting = [(-self.upper, next(serial), V) for V in cones]
+        waiting = [(-self.upper, next(serial), V) for V in self.cones]
         batch = max(1, min(BATCH, CHUNK // max(1, r * len(form.weights))))
         while waiting and -waiting[0][0] > self.enough and (self.level is None or self.lower <= self.level):
             size = int(min(batch, len(waiting), max_nodes - self.n_nodes))
@@ -221,16 +226,16 @@ class _Search:
                 break
             popped = [heapq.heappop(waiting) for _ in range(size)]
             V, inherited = np.array([node[2] for node in popped]), np.array([-node[0] for node in popped])
-            for bound, child in self._branch(V, inherited, reach):
+            for bound, child in self._branch(V, inherited):
                 heapq.heappush(waiting, (-bound, next(serial), child))
             self.n_nodes += size
             self.upper = min(self.upper, max(self.lower, self.settled, -waiting[0][0] if waiting else 0.0))
 
-    def _branch(self, V: Array, inherited: Array, reach: float) -> list[tuple[float, Array]]:
+    def _branch(self, V: Array, inherited: Array) -> list[tuple[float, Array]]:
         """Bound the cones V and split those that may hold something better than what is known."""
         form = self.form
         Z = V @ form.normals.T
-        bound, t = _cone_bounds(form, V, Z, reach, self.enough)
+        bound, t = _cone_bounds(form, V, Z, self.reach, self.enough)
         bound = np.minimum(bound, inherited)
         U = np.einsum("bi,bij->bj", t, V)
         norms = np.linalg.norm(U, axis=1)
@@ -405,7 +410,9 @@ def _cauchy_schwarz_bound(form: _Form, unit: Array, deadline: float) -> float:
         coordinates = vectors.T @ y
         mu = _trust_multiplier(values, coordinates)
         v = coordinates / (mu - values)
-        best = min(best, 0.5 * float(form.convex @ tau + mu + coordinates @ v))
+        # eigenvalues are those of a matrix beside M, so much larger at most
+        beside = gamma(len(tau) + 10 * r + 40) * float(form.convex @ (1.0 / tau))
+        best = min(best, 0.5 * float(form.convex @ tau + mu + beside + coordinates @ v))
         if time.monotonic() >= deadline:
             break
         rest = max(0.0, 1.0 - float(v @ v))

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu.certificate import EVIDENCE, WELL_SEARCHED
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.bounds import searched_bound, tolerable_price, violation_level
 from skconvrelu.search.proof import prove
+from skconvrelu.search.tally import Tally
 from skconvrelu.search.units import Units, no_units
 from skconvrelu.search.violators import Found, search_violators, starts_per_side
 from skconvrelu.solution import Solution
@@ -18,8 +20,8 @@ Array = NDArray[np.float64]
 
 #: independent starts after which the last look ends
 _LAST_STARTS = 16_000
-#: recall at which it is satisfied; and looks without a rediscovery after which further ones are in vain
-RECALL, _VAIN = 0.8, 3
+#: looks without a rediscovery after which further ones are in vain
+_VAIN = 3
 #: rows up to which exact pricing takes about a tenth of a second, for each rank; and cones after which it gives up
 _PROVABLE = {1: 10_000, 2: 2_000, 3: 500, 4: 60, 5: 25}
 _MAX_CONES = 5_000
@@ -46,9 +48,13 @@ class Refined:
     n_starts : int
         Independent starts at that dual point.
     recall : float
-        Share of the active units that they ended in (1.0 when there is none).
+        Share of the units priced near beta that they ended in; without any, 1.0 if more than one ended in the best maximiser met, else 0.0.
+    unseen : float
+        Chance that one more start ends in a maximiser that none has met.
     converged : bool
-        The searched gap is at most tol times the objective.
+        The searched gap is at most tol times the objective, and the search found again enough of what it knows for that to be evidence.
+    in_vain : bool
+        The searched gap is, but what was searched is no evidence, and more starts do not help.
     bound : float
         Lower bound of the objective if no arrangement prices above ``largest``.
     proven_bound : float or None
@@ -65,7 +71,9 @@ class Refined:
     dual: Array = field(default_factory=lambda: np.zeros((0, 0)))
     n_starts: int = 0
     recall: float = 1.0
+    unseen: float = 1.0
     converged: bool = False
+    in_vain: bool = False
     bound: float = -np.inf
     proven_bound: float | None = None
     notes: list[str] = field(default_factory=list)
@@ -82,11 +90,15 @@ class Evidence:
     n_starts : int
         Independent starts.
     recall : float
-        Share of the units that they ended in (1.0 when there is none).
+        Share of the units that they ended in; without units, 1.0 if more than one ended in the best maximiser met, else 0.0.
+    unseen : float
+        Chance that one more start ends in a maximiser that none has met.
     bound : float
         Lower bound of the objective if no arrangement prices above ``largest``.
     converged : bool
-        The gap to it is at most tol times the objective.
+        The gap to it is at most tol times the objective, and that is evidence.
+    in_vain : bool
+        It would be if the search had found again enough of what it knows, and more starts do not help.
     proven_bound : float or None
         Proven lower bound, where exact pricing is affordable.
     entering : Units
@@ -96,17 +108,24 @@ class Evidence:
     largest: float
     n_starts: int
     recall: float
+    unseen: float
     bound: float
     converged: bool
+    in_vain: bool
     proven_bound: float | None
     entering: Units
 
 
 def as_looked(program: ConvexProgram, dual: Array, found: Found, largest: float) -> Evidence:
     """What a look of a round established, where a gap is left and no further one is taken."""
-    recall = float(found.rediscovered.mean()) if len(found.rediscovered) else 1.0
     bound = searched_bound(program, dual, largest)
-    return Evidence(largest, found.n_starts, recall, bound, False, None, found.violators)
+    recall, unseen = recall_of(found.rediscovered[found.known], found.tally), found.tally.unseen
+    return Evidence(largest, found.n_starts, recall, unseen, bound, False, False, None, found.violators)
+
+
+def recall_of(rediscovered: NDArray[np.bool_], tally: Tally) -> float:
+    """Share of the known maximisers that independent starts ended in; without any, whether more than one ended in the best one."""
+    return float(rediscovered.mean()) if len(rediscovered) else float(tally.met_again)
 
 
 def last_look(
@@ -144,22 +163,39 @@ def last_look(
         level = tolerable_price(program, dual, solution.objective * (1.0 - tol))
         proven = prove(program, dual, units, level=level, max_nodes=_MAX_CONES)
         entering, largest = proven.violators, max(largest, proven.lower)
-    n_starts, in_vain, rediscovered = 0, 0, np.zeros(len(units), dtype=bool)
+    in_vain, rediscovered = 0, np.zeros(len(units), dtype=bool)
+    tally = Tally.empty(program.X.shape[1], program.Y.shape[1])
     while True:
         found = search_violators(
             program, dual, units, rng,
-            n_starts=starts_per_side(program), level=violation_level(program, tol), neighbours=n_starts == 0, n_jobs=n_jobs,
+            n_starts=starts_per_side(program), level=violation_level(program, tol), neighbours=not tally.n_starts,
+            from_gates=in_vain % 2 == 1, n_jobs=n_jobs,
         )  # fmt: skip
         entering = entering + found.violators
-        n_starts += found.n_starts
+        tally = tally + found.tally
         largest = max(largest, found.largest)
         in_vain = 0 if (found.rediscovered & ~rediscovered).any() else in_vain + 1
         rediscovered |= found.rediscovered
         bound = searched_bound(program, dual, largest)
-        converged = solution.objective - bound <= tol * solution.objective + 1e-14 * solution.scale
-        recall = float(rediscovered.mean()) if len(units) else 1.0
-        enough = proven is not None or recall >= RECALL or n_starts >= _LAST_STARTS or in_vain >= _VAIN
-        if not converged or enough:
+        close = solution.objective - bound <= tol * solution.objective + 1e-14 * solution.scale
+        recall = recall_of(rediscovered[found.known], tally)
+        enough = proven is not None or recall >= WELL_SEARCHED or tally.n_starts >= _LAST_STARTS or in_vain >= _VAIN
+        if not close or enough:
             break
     proven_bound = None if proven is None else searched_bound(program, dual, proven.upper)
-    return Evidence(largest, n_starts, recall, bound, converged, proven_bound, entering)
+    # a proof needs no starts; it stops at about tol
+    proof = proven_bound is not None and proven_bound >= solution.objective * (1.0 - 2.0 * tol)
+    evidence = proof or recall >= EVIDENCE
+    if close and not evidence:  # a search that misses what is known cannot say so much
+        bound = min(bound, solution.objective * (1.0 - tol))
+    return Evidence(
+        largest=largest,
+        n_starts=tally.n_starts,
+        recall=recall,
+        unseen=tally.unseen,
+        bound=bound,
+        converged=close and evidence,
+        in_vain=close and not evidence,
+        proven_bound=proven_bound,
+        entering=entering,
+    )

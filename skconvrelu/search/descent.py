@@ -18,6 +18,7 @@ from scipy.optimize import minimize
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.pricing import DType
 from skconvrelu.search.units import Units
+from skconvrelu.search.whitening import column_sizes
 
 Array = NDArray[np.float64]
 
@@ -82,8 +83,9 @@ def descend(
 class _Balanced:
     """Objective and gradient in the weights ``(w1_j, a_j)`` of each unit and the intercept, in units of their own scale.
 
-    Rows of X are divided by their root mean square norm and the objective by the loss of the zero network, which makes the
-    iterates independent of the units of X and y and keeps L-BFGS's absolute tolerances meaningful.
+    Columns of X are brought to one size and divided by the root mean square norm of the rows, the objective by the loss of the zero
+    network, which makes the iterates independent of the units of the features and of y and keeps L-BFGS's absolute tolerances meaningful.
+    The penalty stays that of the weights on X itself.
     """
 
     #: threads that share the rows
@@ -91,8 +93,15 @@ class _Balanced:
 
     def __init__(self, program: ConvexProgram, directions: Array, dtype: DType) -> None:
         self.program, self.directions = program, directions
-        self.size = float(np.sqrt(program.weights @ np.square(program.X).sum(axis=1))) or 1.0
-        self.X: NDArray[Any] = np.asarray(program.X / self.size, dtype=dtype)
+        columns = column_sizes(program.X)
+        scaled = program.X / columns
+        rows = float(np.sqrt(program.weights @ np.square(scaled).sum(axis=1))) or 1.0
+        self.X: NDArray[Any] = np.asarray(scaled / rows, dtype=dtype)
+        # one size for all columns, in which hidden and output weights are about equal
+        typical = float(np.exp2(np.mean(np.log2(columns))))
+        self.size = rows * typical
+        # weights on the scaled columns times this are those on X
+        self.back = typical / columns
         self.beta = program.beta / self.size
         self.unit = program.loss_value(np.zeros_like(program.Y)) or 1.0
         self.basis = program.intercept_basis
@@ -104,12 +113,12 @@ class _Balanced:
         root = np.sqrt(np.linalg.norm(coef, axis=1))[:, None]
         c = self.basis.T @ self.program.best_intercept(units.outputs(self.program.X))
         own = self._own(root * units.directions)
-        return np.concatenate([(coef / root).ravel(), own.ravel(), c / self.reach])
+        return np.concatenate([(coef / root / self.back).ravel(), own.ravel(), c / self.reach])
 
     def unpack(self, z: Array) -> Units:
         W, V, _ = self._split(z)
         lengths = np.linalg.norm(V, axis=1)
-        coef = W * (lengths * (self.reach / self.size))[:, None]
+        coef = W * self.back * (lengths * (self.reach / self.size))[:, None]
         sizes = np.linalg.norm(coef, axis=1)
         keep = sizes > 1e-10 * sizes.max(initial=0.0)
         return Units(coef[keep], V[keep] / lengths[keep, None] + 0.0)
@@ -137,9 +146,14 @@ class _Balanced:
         loss, grad_W, grad_V, total = 0.0, np.zeros_like(W), np.zeros_like(V), np.zeros(V.shape[1])
         for part in run(lambda rows: self._sums(rows, W, V, c), shares):
             loss, grad_W, grad_V, total = loss + part[0], grad_W + part[1], grad_V + part[2], total + part[3]
-        value = loss + 0.5 * self.beta * self.reach * float(np.square(W).sum() + np.square(V).sum())
+        squares = np.square(self.back)
+        value = loss + 0.5 * self.beta * self.reach * float((np.square(W) * squares).sum() + np.square(V).sum())
         gradient = self.reach * np.concatenate(
-            [(grad_W + self.beta * W).ravel(), self._own(grad_V + self.beta * V).ravel(), self.basis.T @ total]
+            [
+                (grad_W + self.beta * squares * W).ravel(),
+                self._own(grad_V + self.beta * V).ravel(),
+                self.basis.T @ total,
+            ]
         )
         return value / self.unit, gradient / self.unit
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.shared import best_directions
 from skconvrelu.search.units import Units, signed_axes
+from skconvrelu.search.whitening import column_sizes
 
 Array = NDArray[np.float64]
 
@@ -18,18 +19,20 @@ def first_units(program: ConvexProgram, gates: Array) -> Units:
     directions = sides[np.arange(len(gates)) % len(sides)]
     if program.shared:
         directions = best_directions(program.X, program.zero_dual(), gates)[0]
-    return Units(gates, directions).scaled(_small_size(program))
+    columns = column_sizes(program.X)
+    return Units(gates, directions).scaled(_small_size(program, columns), columns)
 
 
-def _small_size(program: ConvexProgram) -> float:
-    """A norm whose unit changes the outputs by a small part of what the targets ask for."""
-    rms = np.sqrt(program.weights @ np.square(program.X).sum(axis=1)) or 1.0
+def _small_size(program: ConvexProgram, columns: Array) -> float:
+    """A length, where columns have these sizes, whose unit changes the outputs by a small part of what the targets ask for."""
+    rms = np.sqrt(program.weights @ np.square(program.X / columns).sum(axis=1)) or 1.0
     reach = np.sqrt(program.loss_value(np.zeros_like(program.Y))) or 1.0
     return float(1e-4 * reach / rms)
 
 
 def newcomers(program: ConvexProgram, found: Units, units: Units) -> Units:
     """New units at a weight that descent can grow or shrink: small beside the present ones."""
+    columns = column_sizes(program.X)
     if len(units):
-        return found.scaled(1e-3 * float(np.median(units.norms())))
-    return found.scaled(_small_size(program))
+        return found.scaled(1e-3 * float(np.median(np.linalg.norm(units.coef * columns, axis=1))), columns)
+    return found.scaled(_small_size(program, columns), columns)

@@ -9,7 +9,6 @@ have many small units on their way.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +57,7 @@ def follow(
     """
     units = start
     for beta in betas:
-        program = replace(program, beta=beta)
+        program = program.at_beta(beta)
         smooth = program.smoothed(ROUNDED)
         if units is None or not len(units):
             units = first_units(program, gates)
@@ -69,12 +68,19 @@ def follow(
         for _ in range(_LOOKS):
             dual = program.dual_point(units.outputs(program.X))
             found = search_violators(
-                program, dual, units, rng, n_starts=_STARTS, level=_ABOVE * beta, neighbours=False, n_jobs=n_jobs
+                program,
+                dual,
+                units,
+                rng,
+                n_starts=_STARTS,
+                level=_ABOVE * program.beta,
+                neighbours=False,
+                n_jobs=n_jobs,
             )
             if not len(found.violators):
                 break
             units = _settled(smooth, units + newcomers(program, found.violators[:_ENTER], units), n_jobs)
-            if found.largest <= _FAR * beta:
+            if found.largest <= _FAR * program.beta:
                 break
         yield program, units
 

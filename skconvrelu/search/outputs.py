@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from skconvrelu._threads import one_blas_thread
 from skconvrelu.program import ConvexProgram
+from skconvrelu.rounding import UNIT
 from skconvrelu.search.blocks import blocks_of, joined_gates
 from skconvrelu.search.refine import Observe, Polish, Refined, refine
 from skconvrelu.search.units import Units, signed_axes
@@ -77,9 +78,7 @@ def _join(program: ConvexProgram, gates: Array, results: list[Refined], tol: flo
     all_gates, patterns = gates, program.patterns
     for result in results:
         all_gates, patterns = joined_gates(all_gates, patterns, result.gates, result.program.patterns)
-    everything = ConvexProgram.over_patterns(
-        program.X, program.Y, program.weights, patterns, program.loss, program.beta, fit_intercept=program.fit_intercept
-    )
+    everything = program.with_patterns(patterns)
     dual = np.hstack([r.dual for r in results])
     own = np.vstack([r.program.patterns[r.program.block_patterns[r.solution.blocks]] for r in results])
     candidate = Candidate(
@@ -91,9 +90,11 @@ def _join(program: ConvexProgram, gates: Array, results: list[Refined], tol: flo
     length = max(len(r.objectives) for r in results)
     proven = [r.proven_bound for r in results]
     known = [p for p in proven if p is not None]
-    bound = min(sum(r.bound for r in results), solution.objective)
+    bound = min(_sum_of_bounds([r.bound for r in results]), solution.objective)
     # an output may miss tol of its own objective where all of them together do not miss tol of theirs
-    converged = all(r.converged for r in results) or solution.objective - bound <= tol * solution.objective
+    in_vain = any(r.in_vain for r in results)
+    close = solution.objective - bound <= tol * solution.objective
+    starts = np.array([r.n_starts for r in results])
     return Refined(
         program=everything,
         gates=all_gates,
@@ -102,9 +103,16 @@ def _join(program: ConvexProgram, gates: Array, results: list[Refined], tol: flo
         bound=bound,
         largest=max(r.largest for r in results),
         dual=dual,
-        n_starts=sum(r.n_starts for r in results),
-        recall=float(sizes @ recalls / sizes.sum()) if sizes.sum() else 1.0,
-        converged=converged,
-        proven_bound=min(sum(known), solution.objective) if len(known) == K else None,
+        n_starts=int(starts.sum()),
+        recall=float(sizes @ recalls / sizes.sum() if sizes.sum() else recalls.min()),
+        unseen=float(starts @ [r.unseen for r in results] / max(starts.sum(), 1)),
+        converged=all(r.converged for r in results) or (close and not in_vain),
+        in_vain=in_vain,
+        proven_bound=min(_sum_of_bounds(known), solution.objective) if len(known) == K else None,
         notes=[note for r in results for note in r.notes],
     )
+
+
+def _sum_of_bounds(bounds: list[float]) -> float:
+    """The sum less what adding up rounds off."""
+    return sum(bounds) * (1.0 - len(bounds) * UNIT)

@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skconvrelu._products import row_parts
+from skconvrelu.rounding import power_of_two
 from skconvrelu.search.ascent import MANY_ROWS, STEPS, ascend
+from skconvrelu.search.whitening import column_sizes
 
 Array = NDArray[np.float64]
 DType = type[np.float32] | type[np.float64]
@@ -27,6 +29,8 @@ SCHEDULE = (8,) * 10 + (12,) * 5 + (20,) * 4
 SETTLE = (60,) * 6
 #: penalty parameters in units of sqrt(n) / d; neither is best on all data, so starts are shared between them
 PENALTIES = (4.0, 10.0)
+#: sizes of columns, beside the largest, at which single precision cannot hold both
+_APART = 2.0**-40
 #: numbers over starts and samples that are worked on at once, so that they stay in a core's cache; and starts at least
 _CACHED, _LEAST_STARTS = 131_072, 16
 
@@ -90,22 +94,29 @@ def climb(
 def _alternate(X: Array, dual: Array, U: Array, schedule: Sequence[int], penalty: float, dtype: DType) -> Array:
     """The procedure itself; returns vectors whose direction is the answer, and whose length tends to its price."""
     d = X.shape[1]
+    # single precision holds nothing of what is smaller than 1e-38: vectors have about the length of a price, columns one size
+    unit = np.exp2(power_of_two(float(np.abs(dual).max(initial=0.0))))
+    sizes = column_sizes(X)
+    if sizes.min() < _APART * sizes.max():
+        dtype = np.float64
+    squares = np.square(sizes)
+    X, dual, U = X / sizes, dual / unit, U / unit * sizes
     rising, falling = X[dual > 0.0], X[dual < 0.0]
     if not len(U) or not len(rising):
-        return U
+        return U / sizes
     gain: NDArray[Any] = dual[dual > 0.0].astype(dtype)
     rising_: NDArray[Any] = rising.astype(dtype)
     U_: NDArray[Any] = U.astype(dtype)
-    if not len(falling):
-        for _ in schedule:
-            U_ = (gain * (U_ @ rising_.T > 0)) @ rising_
-        return np.asarray(U_, dtype=np.float64)
     square = falling.T @ falling
-    mean = float(np.trace(square)) / d
-    if mean == 0.0:
-        return np.broadcast_to(dual[dual > 0.0] @ rising, U.shape)
+    used = np.diagonal(square) > 0.0
+    if not used.any():
+        for _ in schedule:
+            U_ = (gain * (U_ @ rising_.T > 0)) @ rising_ * squares.astype(dtype)
+        return np.asarray(U_, dtype=np.float64) / sizes
+    # of a typical column: a few large ones, such as the constant one beside small features, say nothing about the others
+    mean = float(np.exp(np.mean(np.log((np.diagonal(square) * squares)[used]))))
     tau = penalty * np.sqrt(len(X)) / d / mean
-    inverse = np.linalg.inv(np.eye(d) + tau * square)
+    inverse = np.linalg.inv(np.diag(1.0 / squares) + tau * square)
     back = (tau * falling @ inverse).astype(dtype)
     inverse_: NDArray[Any] = inverse.astype(dtype)
     cap = (-dual[dual < 0.0] / tau).astype(dtype)
@@ -126,7 +137,7 @@ def _alternate(X: Array, dual: Array, U: Array, schedule: Sequence[int], penalty
                 values -= multipliers
                 part = target + values @ back
         U_[first : first + step] = part
-    return np.asarray(U_, dtype=np.float64)
+    return np.asarray(U_, dtype=np.float64) / sizes
 
 
 def _normalised(U: Array) -> Array:
@@ -145,7 +156,7 @@ def searched_max_price(X: Array, dual: Array, patterns: NDArray[np.bool_], *, n_
         for signed in (column, -column):
             starts = (patterns * signed) @ X
             longest = np.argsort(-np.linalg.norm(starts, axis=1), kind="stable")[:n_starts]
-            starts = np.vstack([starts[longest], signed @ X])
+            starts = np.vstack([starts[longest], signed @ X]) / np.square(column_sizes(X))
             if len(X) > MANY_ROWS:
                 best = ascend(X, signed[:, None], starts, np.ones((len(starts), 1)), free=False, steps=2 * STEPS)
             else:

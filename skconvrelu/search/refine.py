@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu.duality import lower_bound
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.affordable import has_long_steps, is_dear, is_polishable, is_projectable, newton_work
 from skconvrelu.search.alternation import WEIGHED, alternate
@@ -180,7 +181,7 @@ class _Search:
             self.objectives.append(self.value)
             logger.info(
                 "round %d: objective %.8g, %d units, searched gap %.1e, largest price %.5g beta, %d violators",
-                number + 1, self.value, len(units), gap, self.largest / self.program.beta, len(violators),
+                number + 1, self.value * self.program.unit, len(units), gap, self.largest / self.program.beta, len(violators),
             )  # fmt: skip
             if self.observe is not None and self.observe(self.best):
                 break
@@ -201,7 +202,7 @@ class _Search:
                 break
             if gap <= self.tol or stalled >= _PATIENCE:
                 result = self._close()
-                if result.converged or stalled >= _PATIENCE:
+                if result.converged or result.in_vain or stalled >= _PATIENCE:
                     return result
                 units = units_of(result.program, result.solution)
             entering = self.entering + violators
@@ -335,13 +336,13 @@ class _Search:
                 found, solution, dual = again, centred, steady
         logger.info(
             "objective %.8g, gap over %d arrangements %.1e, searched %.1e, recall %.2f of %d units by %d starts",
-            solution.objective, len(gates), solution.gap / max(solution.objective, 1e-300),
+            solution.objective * program.unit, len(gates), solution.gap / max(solution.objective, 1e-300),
             (solution.objective - found.bound) / max(solution.objective, 1e-300), found.recall, len(units), found.n_starts,
         )  # fmt: skip
         if self.result is None or solution.objective <= self.result.solution.objective:
             self.result = Refined(
                 program=program, gates=gates, solution=solution, largest=found.largest, dual=dual,
-                n_starts=found.n_starts, recall=found.recall, converged=found.converged,
+                n_starts=found.n_starts, recall=found.recall, unseen=found.unseen, converged=found.converged, in_vain=found.in_vain,
                 bound=min(found.bound, solution.objective), proven_bound=found.proven_bound,
             )  # fmt: skip
         self.result.objectives, self.result.notes = list(self.objectives), list(self.notes)
@@ -381,8 +382,8 @@ class _Search:
         # solved to a tolerance, or thinned out: the best point so far may be the better one
         solution = solution.or_better(everything, blocks, best.coef)
         if program.shared:  # a bound for all directions, not for those at hand only
-            scale = min(1.0, program.beta / max(everything.spectral_price(dual), program.beta))
-            solution = replace(solution, dual_objective=program.dual_value(scale * dual))
+            bound = lower_bound(program, dual, everything.spectral_price(dual))
+            solution = replace(solution, dual=bound.dual, dual_objective=bound.value)
         return everything, gates, solution, dual
 
     def _everything(self, best: Units) -> tuple[ConvexProgram, Array, NDArray[np.intp]]:
@@ -395,10 +396,7 @@ class _Search:
             return own_program(program, best), best.gates(program.X), np.arange(len(best))
         own = best.patterns(program.X)
         gates, patterns = joined_gates(self.gates, program.patterns, best.gates(program.X), own)
-        everything = ConvexProgram.over_patterns(
-            program.X, program.Y, program.weights, patterns, program.loss, program.beta,
-            fit_intercept=program.fit_intercept,
-        )  # fmt: skip
+        everything = program.with_patterns(patterns)
         return everything, gates, blocks_of(everything, own, best.directions)
 
     def _grow(self, program: ConvexProgram, start: Solution) -> tuple[Solution, Array]:

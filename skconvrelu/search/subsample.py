@@ -59,15 +59,7 @@ def first_rounds(
 
 def _part(program: ConvexProgram, size: int, rng: np.random.RandomState) -> ConvexProgram:
     """The program on so many rows, any of them as likely as another."""
-    rows = np.sort(rng.choice(len(program.X), size=size, replace=False))
-    weights = program.weights[rows]
-    return replace(
-        program,
-        X=np.ascontiguousarray(program.X[rows]),
-        Y=program.Y[rows],
-        weights=weights / weights.sum(),
-        patterns=program.patterns[:, rows],
-    )
+    return program.on_rows(np.sort(rng.choice(len(program.X), size=size, replace=False)))
 
 
 def descend_by_work(program: ConvexProgram, units: Units, n_jobs: int | None, *, work: float = _WORK) -> Units:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from skconvrelu._products import cached_parts, row_parts
 from skconvrelu.program import ConvexProgram
+from skconvrelu.rounding import lengths_of_any_size, positive
 from skconvrelu.solution import Solution
 
 Array = NDArray[np.float64]
@@ -37,6 +38,11 @@ class Units:
 
     def __add__(self, other: Units) -> Units:
         return Units(np.vstack([self.coef, other.coef]), np.vstack([self.directions, other.directions]))
+
+    @classmethod
+    def stacked(cls, parts: list[Units]) -> Units:
+        """All units of several networks."""
+        return cls(np.vstack([part.coef for part in parts]), np.vstack([part.directions for part in parts]))
 
     def __getitem__(self, keep: NDArray[np.intp] | NDArray[np.bool_] | slice) -> Units:
         return Units(self.coef[keep], self.directions[keep])
@@ -76,9 +82,10 @@ class Units:
             patterns[:, rows] = (X[rows] @ gates.T >= 0.0).T
         return patterns
 
-    def scaled(self, size: float) -> Units:
-        """The same directions, every norm equal to ``size``."""
-        return Units(self.coef * (size / self.norms())[:, None], self.directions)
+    def scaled(self, size: float, columns: Array) -> Units:
+        """The same directions, every length equal to ``size`` where columns have these sizes."""
+        lengths = positive(lengths_of_any_size(self.coef * columns))
+        return Units(self.coef / lengths[:, None] * size, self.directions)
 
     def merged(self, X: Array) -> Units:
         """Units of one pattern and direction added up: their sum lies in the same cone, fits the same and costs no more."""

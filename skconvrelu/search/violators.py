@@ -20,7 +20,9 @@ from skconvrelu.search.ascent import MANY_ROWS, STEPS, ascend
 from skconvrelu.search.bounds import violation_level
 from skconvrelu.search.pricing import SCHEDULE, SETTLE, climb, price, pulls
 from skconvrelu.search.shared import best_directions, climb_shared, sides_of
+from skconvrelu.search.tally import SAME, Tally
 from skconvrelu.search.units import Units, signed_axes
+from skconvrelu.search.whitening import Whitening, column_sizes
 
 Array = NDArray[np.float64]
 
@@ -28,8 +30,6 @@ Array = NDArray[np.float64]
 _STARTS_PER_DIMENSION, _STARTS, _LEAST_STARTS = 20, 800, 16
 #: operations of one search; with ten thousand samples and more they, not the numbers above, say how many starts there are
 _AFFORDABLE = 1e11
-#: cosine from which two unit vectors count as the same maximiser
-SAME = 0.99
 #: starts whose first price is at least this share of the level are settled to full accuracy, at most so many of a batch
 _PROMISING, _SETTLED = 0.97, 60
 #: starts that are improved together, by the convex-concave procedure and by ascents; fixed, so that results do not depend on n_jobs
@@ -46,16 +46,24 @@ class Found:
         Unit vectors that price above the level, largest first, no two the same.
     largest : float
         Largest price met, that of the present units included.
+    known : bool ndarray of shape (m,)
+        The present units that price near the level, as all of an optimum do: maximisers that a search should meet.
     rediscovered : bool ndarray of shape (m,)
         The present units that independent starts ended in.
-    n_starts : int
-        Independent starts.
+    tally : Tally
+        Where independent starts ended, near the level and above.
     """
 
     violators: Units
     largest: float
+    known: NDArray[np.bool_]
     rediscovered: NDArray[np.bool_]
-    n_starts: int
+    tally: Tally
+
+    @property
+    def n_starts(self) -> int:
+        """Independent starts."""
+        return self.tally.n_starts
 
 
 def starts_per_side(program: ConvexProgram, effort: int = 1) -> int:
@@ -98,6 +106,7 @@ def search_violators(
     n_starts: int,
     level: float,
     neighbours: bool = True,
+    from_gates: bool = False,
     n_jobs: int | None = None,
 ) -> Found:
     """Maximise the price over all arrangements for every output and sign.
@@ -118,26 +127,42 @@ def search_violators(
         Prices above it are violations.
     neighbours : bool, default=True
         Start beside the present units, too.
+    from_gates : bool, default=False
+        Independent starts are random gates themselves instead of the directions that their patterns pull in: starts of another kind,
+        for where these miss what is known.
     n_jobs : int, default=None
         Threads that share the starts.
     """
-    spread = _whitening(program.X, program.weights)
+    whitening = Whitening.of(program.X, program.weights)
     climbed = _climb_shared if program.shared else _climb_apart
-    results, count = climbed(program, dual, units, spread, rng, n_starts, level, neighbours, n_jobs)
-    alone = [found for found, _, independent in results if independent]
+    results, count = climbed(program, dual, units, whitening, rng, n_starts, level, neighbours, from_gates, n_jobs)
+    alone = [(found, values) for found, values, independent in results if independent]
     prices = np.concatenate([values for _, values, _ in results])
-    every = Units(np.vstack([f.coef for f, _, _ in results]), np.vstack([f.directions for f, _, _ in results]))
+    every = Units.stacked([found for found, _, _ in results])
     largest = float(prices.max(initial=0.0))
-    rediscovered = np.zeros(len(units), dtype=bool)
+    rediscovered, own_prices = np.zeros(len(units), dtype=bool), np.zeros(len(units))
     if len(units):
-        largest = max(largest, float(unit_prices(program, dual, units).max()))
-        own = units.coef / units.norms()[:, None]
-        for found in alone:
-            same = (found.coef @ own.T > SAME) & (found.directions @ units.directions.T > SAME)
+        own_prices = unit_prices(program, dual, units)
+        largest = max(largest, float(own_prices.max()))
+        own = whitening.directions(units.coef)
+        for found, _ in alone:
+            same = (whitening.directions(found.coef) @ own.T > SAME) & (found.directions @ units.directions.T > SAME)
             rediscovered |= same.any(axis=0)
     above = np.flatnonzero(prices > level)
-    violators = every[above[_distinct(every[above], prices[above])]]
-    return Found(violators, largest, rediscovered, count)
+    places = whitening.directions(every.coef[above])
+    violators = every[above[_distinct(places, prices[above], every.directions[above])]]
+    near = _PROMISING * min(level, largest)
+    return Found(violators, largest, own_prices >= near, rediscovered, _tally(alone, whitening, near, count))
+
+
+def _tally(ends: list[tuple[Units, Array]], whitening: Whitening, least: float, n_starts: int) -> Tally:
+    """Where starts ended that reached a price of at least ``least``."""
+    found, prices = Units.stacked([units for units, _ in ends]), np.concatenate([values for _, values in ends])
+    near = np.flatnonzero(prices >= least)
+    near = near[np.argsort(-prices[near], kind="stable")]
+    places, sides = whitening.directions(found.coef[near]), found.directions[near]
+    ones = np.ones(len(near), dtype=np.intp)
+    return Tally.empty(places.shape[1], sides.shape[1]) + Tally(places, sides, prices[near], ones, n_starts)
 
 
 def unit_prices(program: ConvexProgram, dual: Array, units: Units) -> Array:
@@ -149,8 +174,8 @@ def unit_prices(program: ConvexProgram, dual: Array, units: Units) -> Array:
 
 
 def _climb_apart(
-    program: ConvexProgram, dual: Array, units: Units, spread: Array, rng: np.random.RandomState,
-    n_starts: int, level: float, neighbours: bool, n_jobs: int | None,
+    program: ConvexProgram, dual: Array, units: Units, whitening: Whitening, rng: np.random.RandomState,
+    n_starts: int, level: float, neighbours: bool, from_gates: bool, n_jobs: int | None,
 ) -> tuple[list[tuple[Units, Array, bool]], int]:  # fmt: skip
     """Where starts ended, their prices and whether they were independent; for each output and sign. And how many were."""
     X = program.X
@@ -159,12 +184,12 @@ def _climb_apart(
     step = _ASCENDING if len(X) > MANY_ROWS else min(_BATCH, max(1, CHUNK // len(X)))
     for side in sides:
         signed = dual @ side
-        blind = _independent_starts(X, signed, spread, n_starts, rng)
+        blind = _independent_starts(X, signed, whitening, n_starts, from_gates, rng)
         own = units.coef[(units.directions == side).all(axis=1)]
-        near = _neighbour_starts(own, spread, n_starts, rng) if neighbours else blind[:0]
+        near = _neighbour_starts(own, whitening, n_starts, rng) if neighbours else blind[:0]
         for starts, independent in ((blind, True), (near, False)):
             for first in range(0, len(starts), step):
-                tasks.append(delayed(_improve)(X, signed, starts[first : first + step], level))
+                tasks.append(delayed(_improve)(X, signed, starts[first : first + step], level, whitening))
                 owners.append((side, independent))
     ends = Parallel(n_jobs=n_jobs, prefer="threads")(tasks)
     results = [
@@ -175,20 +200,20 @@ def _climb_apart(
 
 
 def _climb_shared(
-    program: ConvexProgram, dual: Array, units: Units, spread: Array, rng: np.random.RandomState,
-    n_starts: int, level: float, neighbours: bool, n_jobs: int | None,
+    program: ConvexProgram, dual: Array, units: Units, whitening: Whitening, rng: np.random.RandomState,
+    n_starts: int, level: float, neighbours: bool, from_gates: bool, n_jobs: int | None,
 ) -> tuple[list[tuple[Units, Array, bool]], int]:  # fmt: skip
     """The same for units that feed all outputs: a unit is its vector and its direction, and both must be found again."""
     X = program.X
     total = 2 * program.Y.shape[1] * n_starts
-    gates = rng.standard_normal((total, X.shape[1])) @ spread.T
+    gates = whitening.draw(total, rng)
     blind, known = sides_of(program, dual, units, gates, rng)
     count = max(4, total // len(blind))
-    starts = [(side, _independent_starts(X, dual @ side, spread, count, rng)) for side in blind]
+    starts = [(side, _independent_starts(X, dual @ side, whitening, count, from_gates, rng)) for side in blind]
     if neighbours:
         for side in known:
             near = units.coef[np.argsort(-(units.directions @ side), kind="stable")[: max(5, len(units) // 5)]]
-            starts.append((side, _neighbour_starts(near, spread, count, rng)))
+            starts.append((side, _neighbour_starts(near, whitening, count, rng)))
     ends = climb_shared(X, dual, starts, level=level, n_jobs=n_jobs)
     results = [(found, values, i < len(blind)) for i, (found, values) in enumerate(ends)]
     if len(units) and neighbours:  # a present unit may do better in another direction
@@ -198,7 +223,7 @@ def _climb_shared(
     return results, count * len(blind)
 
 
-def _improve(X: Array, signed: Array, starts: Array, level: float) -> tuple[Array, Array]:
+def _improve(X: Array, signed: Array, starts: Array, level: float, whitening: Whitening) -> tuple[Array, Array]:
     """Climb in float32, settle what looks promising in float64; returns unit vectors and prices."""
     with one_blas_thread():
         if len(X) > MANY_ROWS:
@@ -207,34 +232,29 @@ def _improve(X: Array, signed: Array, starts: Array, level: float) -> tuple[Arra
         U = climb(X, signed, starts, dtype=np.float32, level=level)
         prices = price(X, signed, U)
         close = np.flatnonzero(prices > _PROMISING * level)
-        close = close[_distinct(Units(U[close], np.ones((len(close), 1))), prices[close], 0.9999)[:_SETTLED]]
+        close = close[_distinct(whitening.directions(U[close]), prices[close], same=0.9999)[:_SETTLED]]
         if len(close):
             U[close] = climb(X, signed, U[close], schedule=SETTLE, level=level)
             prices[close] = price(X, signed, U[close])
     return U, prices
 
 
-def _whitening(X: Array, weights: Array) -> Array:
-    """Matrix (d, d) that turns standard normal vectors into gates whose values on the samples are uncorrelated over the gates.
-
-    Gates drawn so do not depend on the units or the correlations of the columns.
-    """
-    values, vectors = np.linalg.eigh((X * weights[:, None]).T @ X)
-    return vectors / np.sqrt(np.maximum(values, 1e-12 * values[-1]))
-
-
-def _independent_starts(X: Array, signed: Array, spread: Array, count: int, rng: np.random.RandomState) -> Array:
-    """Directions ``X' D lambda`` of random patterns: one step of the convex-concave procedure from random gates."""
-    gates = rng.standard_normal((count, X.shape[1])) @ spread.T
+def _independent_starts(
+    X: Array, signed: Array, whitening: Whitening, count: int, from_gates: bool, rng: np.random.RandomState
+) -> Array:
+    """Directions ``X' D lambda`` of random patterns, in units of the columns: a step of the convex-concave procedure from random gates."""
+    gates, squares = whitening.draw(count, rng), np.square(column_sizes(X))
+    if from_gates:
+        return gates
     starts = np.empty((count, X.shape[1]))
     step = max(1, CHUNK // len(X))
     for first in range(0, count, step):
         part = slice(first, first + step)
-        starts[part] = ((gates[part] @ X.T > 0.0) * signed) @ X
+        starts[part] = ((gates[part] @ X.T > 0.0) * signed) @ X / squares
     return starts
 
 
-def _neighbour_starts(coef: Array, spread: Array, count: int, rng: np.random.RandomState) -> Array:
+def _neighbour_starts(coef: Array, whitening: Whitening, count: int, rng: np.random.RandomState) -> Array:
     """The present units, which climb over walls that lie in the way, points on lines through two of them, and points beside one."""
     if not len(coef):
         return coef
@@ -245,19 +265,22 @@ def _neighbour_starts(coef: Array, spread: Array, count: int, rng: np.random.Ran
     mixed = np.where(share > 0.0, 1.0 - share, 1.0) * own[one] + share * own[other]
     centre = own[rng.randint(len(own), size=half)]
     # steps of a tenth to all of the unit's own size, measured by the values on the samples
-    sizes = np.linalg.norm(np.linalg.solve(spread, centre.T), axis=0) * 10.0 ** rng.uniform(-1.0, 0.0, size=half)
-    beside = centre + (sizes / np.sqrt(own.shape[1]))[:, None] * (rng.standard_normal((half, own.shape[1])) @ spread.T)
+    sizes = np.linalg.norm(whitening.inward @ centre.T, axis=0) * 10.0 ** rng.uniform(-1.0, 0.0, size=half)
+    beside = centre + (sizes / np.sqrt(own.shape[1]))[:, None] * whitening.draw(half, rng)
     return np.vstack([own, mixed, beside])
 
 
-def _distinct(units: Units, prices: Array, same: float = SAME) -> NDArray[np.intp]:
-    """Indices left, best first, when of any two units whose vectors and directions agree (cosines of ``same``) the cheaper one goes."""
+def _distinct(places: Array, prices: Array, sides: Array | None = None, same: float = SAME) -> NDArray[np.intp]:
+    """Indices left, best first, when of any two units whose places and sides agree (cosines of ``same``) the cheaper one goes.
+
+    ``places`` are unit vectors in whitened coordinates, ``sides`` output directions.
+    """
     order = np.argsort(-prices, kind="stable")
     kept: list[int] = []
-    chosen, sides = np.empty_like(units.coef), np.empty_like(units.directions)
     for i in order:
-        m = len(kept)
-        if not m or np.minimum(chosen[:m] @ units.coef[i], sides[:m] @ units.directions[i]).max() < same:
-            chosen[m], sides[m] = units.coef[i], units.directions[i]
+        near = places[kept] @ places[i] >= same
+        if sides is not None:
+            near &= sides[kept] @ sides[i] >= same
+        if not near.any():
             kept.append(int(i))
     return np.array(kept, dtype=np.intp)

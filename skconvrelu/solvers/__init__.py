@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from skconvrelu._threads import one_blas_thread
+from skconvrelu.duality import lower_bound
 from skconvrelu.program import ConvexProgram, Index
-from skconvrelu.solution import Solution
+from skconvrelu.solution import Solution, combined
 from skconvrelu.solvers import clarabel, cold, mosek, warm
 from skconvrelu.solvers._errors import SolverError, SolverUnavailableError
 from skconvrelu.solvers.cone_faces import ConeFaces
@@ -85,14 +86,14 @@ def solve_program(
     )
     results = Parallel(n_jobs=n_jobs if len(parts) > 1 else 1)(jobs)
     solutions = [result[0] for result in results]
-    solution = _merge(solutions, [blocks for _, blocks in parts]) if len(parts) > 1 else solutions[0]
+    solution = combined(solutions, [blocks for _, blocks in parts]) if len(parts) > 1 else solutions[0]
     # warnings raised in a worker process would be lost: they travel as text
     for message in dict.fromkeys(result[1] for result in results if result[1]):
         warnings.warn(message, ConvergenceWarning, stacklevel=3)
     if not solution.is_optimal(tol):
         warnings.warn(
-            f"The duality gap {solution.gap:.3g} is above tol times the objective ({tol:.3g} * {solution.objective:.6g}) "
-            f"after {solution.n_iter} iterations of the solver {solution.solver!r}. "
+            f"The duality gap is {solution.gap / max(solution.objective, 1e-300):.3g} of the objective, above tol={tol:.3g}, after "
+            f"{solution.n_iter} iterations of the solver {solution.solver!r}. "
             "Increase max_iter or tol, or scale the features; objective_ and dual_gap_ are exact for the point returned.",
             ConvergenceWarning,
             stacklevel=3,
@@ -188,16 +189,16 @@ def _zero_network(program: ConvexProgram, solver: str) -> Solution | None:
     worst = float(program.prices(dual, above, rtol=1e-12)[0].max(initial=0.0))
     if worst > max(program.beta * (1.0 + 1e-9), 1e-14 * program.largest_price()):
         return None
-    dual = dual * min(1.0, program.beta / max(worst, program.beta))
+    bound = lower_bound(program, dual, max(worst, program.beta))
     intercept = program.best_intercept(F)
     objective = program.loss_value(F + intercept)
     return Solution(
         blocks=np.zeros(0, dtype=np.intp),
         coef=np.zeros((0, program.X.shape[1])),
         intercept=intercept,
-        dual=dual,
+        dual=bound.dual,
         objective=objective,
-        dual_objective=min(program.dual_value(dual), objective),
+        dual_objective=min(bound.value, objective),
         scale=program.loss_value(F),
         cone_violation=0.0,
         n_iter=0,
@@ -236,13 +237,7 @@ def independent_outputs(program: ConvexProgram) -> list[tuple[ConvexProgram, Ind
     parts = []
     for k in range(K):
         blocks = np.flatnonzero(touched[:, k])
-        part = replace(
-            program,
-            Y=program.Y[:, [k]],
-            block_patterns=program.block_patterns[blocks],
-            block_directions=program.block_directions[blocks][:, [k]],
-        )
-        parts.append((part, blocks))
+        parts.append((program.of_output(k, blocks), blocks))
     return parts
 
 
@@ -257,20 +252,4 @@ def _part_of(solution: Solution | None, blocks: Index, k: int) -> Solution | Non
         coef=solution.coef[keep],
         intercept=solution.intercept[[k]],
         dual=solution.dual[:, [k]],
-    )
-
-
-def _merge(solutions: list[Solution], blocks: list[Index]) -> Solution:
-    """Sums and unions: the outputs share nothing, so their certificates add."""
-    return Solution(
-        blocks=np.concatenate([own[s.blocks] for s, own in zip(solutions, blocks, strict=True)]),
-        coef=np.concatenate([s.coef for s in solutions]),
-        intercept=np.concatenate([s.intercept for s in solutions]),
-        dual=np.hstack([s.dual for s in solutions]),
-        objective=sum(s.objective for s in solutions),
-        dual_objective=sum(s.dual_objective for s in solutions),
-        scale=sum(s.scale for s in solutions),
-        cone_violation=max(s.cone_violation for s in solutions),
-        n_iter=max(s.n_iter for s in solutions),
-        solver=solutions[0].solver,
     )
