@@ -28,6 +28,7 @@ from skconvrelu._training import (
     searched,
     sharpen,
 )
+from skconvrelu._whole import all_or_nothing
 from skconvrelu.arrangements import merge_patterns, patterns_of, sample_gates
 from skconvrelu.certificate import Certificate
 from skconvrelu.losses import HardMargin, Loss
@@ -251,7 +252,11 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
                 constant=self.fit_intercept,
             )
         elif callable(self.arrangements):
-            gates = _check_gates(self.arrangements(X, self.n_arrangements, rng), X.shape[1], self.fit_intercept)
+            gates = _check_gates(
+                self.arrangements(X.copy(), self.n_arrangements, rng),  # which may be written to
+                X.shape[1],
+                self.fit_intercept,
+            )
         else:
             gates = _check_gates(self.arrangements, X.shape[1], self.fit_intercept)
         if previous is not None:
@@ -298,6 +303,7 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
             self.solver_,
         )
 
+    @all_or_nothing
     def certify(
         self, X: Any, y: Any, *, sample_weight: Any = None, method: str = "search", time_limit: float | None = None
     ) -> Certificate:
