@@ -42,6 +42,9 @@ class SquaredError(Loss):
     def outputs_at(self, A: Array, Y: Array) -> Array:
         return A + Y
 
+    def best_constant(self, F: Array, Y: Array, weights: Array) -> Array:
+        return np.asarray(weights @ (Y - F) / weights.sum())
+
 
 class SquaredErrorOnCodes(SquaredError):
     """Squared error on labels coded -1/+1, ``(1 - y f)^2 / 2``: for classes, whose codes have no unit."""

@@ -90,7 +90,10 @@ def climb(
 def _alternate(X: Array, dual: Array, U: Array, schedule: Sequence[int], penalty: float, dtype: DType) -> Array:
     """The procedure itself; returns vectors whose direction is the answer, and whose length tends to its price."""
     d = X.shape[1]
-    rising, falling = X[dual > 0.0], X[dual < 0.0]
+    # powers of two keep data, multipliers and lengths within reach of float32, and change no digit
+    unit, share = _power_of_two(X), _power_of_two(dual)
+    dual, U = dual / share, U / share / unit
+    rising, falling = X[dual > 0.0] / unit, X[dual < 0.0] / unit
     if not len(U) or not len(rising):
         return U
     gain: NDArray[Any] = dual[dual > 0.0].astype(dtype)
@@ -127,6 +130,12 @@ def _alternate(X: Array, dual: Array, U: Array, schedule: Sequence[int], penalty
                 part = target + values @ back
         U_[first : first + step] = part
     return np.asarray(U_, dtype=np.float64)
+
+
+def _power_of_two(values: Array) -> float:
+    """The one below the largest size; one for zeros."""
+    largest = float(np.abs(values).max(initial=0.0))
+    return float(np.ldexp(1.0, np.frexp(largest)[1] - 1)) if largest > 0.0 else 1.0
 
 
 def _normalised(U: Array) -> Array:

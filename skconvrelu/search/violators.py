@@ -220,7 +220,8 @@ def _whitening(X: Array, weights: Array) -> Array:
     Gates drawn so do not depend on the units or the correlations of the columns.
     """
     values, vectors = np.linalg.eigh((X * weights[:, None]).T @ X)
-    return vectors / np.sqrt(np.maximum(values, 1e-12 * values[-1]))
+    least = 1e-12 * values[-1] if values[-1] > 0.0 else 1.0  # samples that are all zero tell no direction from another
+    return vectors / np.sqrt(np.maximum(values, least))
 
 
 def _independent_starts(X: Array, signed: Array, spread: Array, count: int, rng: np.random.RandomState) -> Array:
