@@ -110,7 +110,7 @@ class InteriorPoint:
             merit = gap / objective if infeasible <= 1e-9 else np.inf
             logger.debug("iteration %d: objective %.10g, gap %.2e, mu %.2e", n_iter, objective, gap, residuals.mu)
             # while no gap can be told yet, the way to feasible slacks is what must get shorter
-            nearer = np.isfinite(merit) or infeasible < 0.9 * least
+            nearer = np.isfinite(merit) or infeasible < 0.5 * least
             since_best += 1
             if best is None or not np.isfinite(best[0]) or merit < 0.9 * best[0]:
                 best = (merit, replace(state), residuals)
