@@ -105,6 +105,10 @@ class InteriorPoint:
         converged, since_best, n_iter, least = False, 0, 0, np.inf
         while True:
             residuals = self._residuals(state)
+            if best is not None and not (np.isfinite(residuals.mu) and np.isfinite(residuals.outputs).all()):
+                # LAPACK answers singular systems with NaN and raises nothing
+                logger.debug("iteration %d: stopped, the step was not finite", n_iter)
+                break
             objective, gap = self._gap(state, residuals)
             infeasible = np.abs(residuals.slack).max(initial=0.0) / max(np.abs(state.slack).max(initial=0.0), 1e-300)
             merit = gap / objective if infeasible <= 1e-9 else np.inf

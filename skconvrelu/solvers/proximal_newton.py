@@ -165,7 +165,8 @@ class ProximalNewton:
         c = self.c + sigma * self.free * (self.basis.T @ dual.sum(axis=0))
         fitted = self.fits.outputs(coef) + self.basis @ c
         conjugate = -float(np.einsum("nk,nk->", dual, F)) - self.loss.value(F)
-        merit = conjugate + float(np.square(coef).sum() + np.square(c).sum() / self.free) / (2.0 * sigma)
+        with np.errstate(over="ignore"):  # a step far too long has an infinite merit, and is shortened
+            merit = conjugate + float(np.square(coef).sum() + np.square(c).sum() / self.free) / (2.0 * sigma)
         return _Point(z_loss, F, dual, q, lengths, coef, c, F - fitted, merit)
 
     def _inner_gap(self, point: _Point) -> tuple[float, float]:
@@ -191,7 +192,7 @@ class ProximalNewton:
                 return trial, 1.0  # the merit has no digits left, the residual has
             if -step * slope <= 1e-16 * abs(point.merit):
                 break  # nor has the step
-            step *= float(np.clip(-0.5 * slope * step / (change - slope * step), 0.1, 0.5))
+            step *= float(np.clip(-0.5 * slope * step / (change - slope * step), 0.1, 0.5)) if change < np.inf else 0.1
             self.faces.restore(memory)
         return None, 0.0
 
