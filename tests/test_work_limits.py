@@ -134,3 +134,12 @@ def test_one_sample_and_weights_far_apart(loss):
     weighed = ConvexReLURegressor(1e-3, loss=loss, random_state=0).fit(X, y, sample_weight=weights)
     some = ConvexReLURegressor(1e-3, loss=loss, random_state=0).fit(X, y, sample_weight=weights > 0.5)
     assert weighed.objective_ == pytest.approx(some.objective_, abs=1e-3 * some.objective_ + 1e-9)
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "huber", "absolute_error", "poisson"])
+@pytest.mark.parametrize("value", [0.1, 3.7, 1e6 / 3.0])
+def test_constant_targets_are_met_exactly(loss, value):
+    X = np.random.default_rng(0).standard_normal((60, 3))
+    model = ConvexReLURegressor(loss=loss, random_state=0).fit(X, np.full(60, value))
+    np.testing.assert_allclose(model.predict(X), value, rtol=1e-12)
+    assert len(model.convex_coef_) == 0

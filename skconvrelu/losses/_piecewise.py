@@ -228,4 +228,6 @@ def _root(distance: Array, lower: Array, upper: Array, width: float, weights: Ar
         return float(points[min(above, len(points) - 1)])
     held = ~inside
     slopes = float(weights[held] @ np.where(end[held] <= left, upper[held], lower[held]))
-    return float((weights[inside] @ distance[inside] - width * slopes) / weights[inside].sum())
+    share = weights[inside].sum()
+    first = float((weights[inside] @ distance[inside] - width * slopes) / share)
+    return first - total(first) * width / share  # without the rounding of large distances

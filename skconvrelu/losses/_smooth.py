@@ -43,7 +43,9 @@ class SquaredError(Loss):
         return A + Y
 
     def best_constant(self, F: Array, Y: Array, weights: Array) -> Array:
-        return np.asarray(weights @ (Y - F) / weights.sum())
+        first = weights @ (Y - F) / weights.sum()
+        # the rounding of a large mean would be all there is where targets are constant
+        return np.asarray(first + weights @ (Y - F - first) / weights.sum())
 
 
 class SquaredErrorOnCodes(SquaredError):
