@@ -2,8 +2,8 @@
 
 ``python -m benchmarks.trust`` draws problems by number: sizes from 1 x 1 to 60 x 12; features of one scale from 1e-150 to 1e150,
 columns of different ones, offsets, duplicates, ties, fill values, one-hot columns, single precision, sparse; targets of any scale and
-level; weights from 1e-12 to 1e12 and zeros; every loss, activation, kind of arrangements, with and without intercept. Each is fitted twice, by
-different seeds (the second time over all arrangements, where they can be enumerated). Of every fit
+level; weights from 1e-12 to 1e12 and zeros; every loss, activation, kind of arrangements, with and without intercept. Each is fitted
+twice, by different seeds (the second time over all arrangements, where they can be enumerated). Of every fit
 
 - objective, lower bound and cones are computed again in extended precision by :func:`skconvrelu.certificate.verify`;
 - no bound over all arrangements may lie above an objective that either network attains, computed in extended precision: a proven one

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,7 +90,7 @@ def certify_network(
     method : {"search", "exact"}, default="search"
         "exact" adds a proof, as in :meth:`ConvexReLURegressor.certify`.
     time_limit : float, default=None
-        Seconds for the proof.
+        Seconds after which the search from the network ends, with the best one so far, and again for the proof.
     **params
         Further parameters of the estimator that searches from the network, such as ``refine``, ``tol``, ``solver``, ``random_state``.
 
@@ -133,7 +134,7 @@ def certify_network(
     if not model.refine or model.activation != "relu":
         raise ValueError("certify_network starts a search from the network: it needs refine on and activation='relu'.")
     units = _units(weights)
-    model._fit_from(X, y, sample_weight, units)
+    model._fit_from(X, y, sample_weight, units, None if time_limit is None else time.monotonic() + time_limit)
     given = model._objective_of(X, y, sample_weight, weights, units)
     if method == "exact":
         model.certify(X, y, sample_weight=sample_weight, method="exact", time_limit=time_limit)

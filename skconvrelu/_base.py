@@ -28,6 +28,7 @@ from skconvrelu._training import (
     searched,
     sharpen,
 )
+from skconvrelu._whole import all_or_nothing
 from skconvrelu.arrangements import merge_patterns, patterns_of
 from skconvrelu.certificate import Certificate
 from skconvrelu.losses import HardMargin, Loss
@@ -128,18 +129,26 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
             raise ValueError("y must hold the classes of the training data; they differ.")
         return data
 
-    def _fit_from(self, X: Any, y: Any, sample_weight: Any, start: Units | None) -> Any:
+    def _fit_from(self, X: Any, y: Any, sample_weight: Any, start: Units | None, deadline: float | None = None) -> Any:
         data = self._training_set(X, y, sample_weight, reset=True)
         self._check_shared(data)
         progress = Progress.of_fit(self, data.X, data.y, data.weights)
-        self._fit_network(data, self.beta, progress, start)
+        self._fit_network(data, self.beta, progress, start, deadline)
         progress.end(lambda: vars(self))
         return self
 
-    def _fit_network(self, data: TrainingSet, beta: float | str, progress: Progress, start: Units | None) -> None:
+    def _fit_network(
+        self,
+        data: TrainingSet,
+        beta: float | str,
+        progress: Progress,
+        start: Units | None,
+        deadline: float | None = None,
+    ) -> None:
         """Build and solve the program, then set the fitted attributes all at once.
 
-        ``start`` are known units in the coordinates of X with its constant column, for the search to begin with.
+        ``start`` are known units in the coordinates of X with its constant column, for the search to begin with; it ends with the round
+        that meets the ``deadline``, a value of ``time.monotonic()``.
         """
         if start is not None:
             n_outputs, width = data.Y.shape[1], data.X.shape[1] + self.fit_intercept
@@ -153,7 +162,7 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
             note = problem.scale_note(getattr(self, "feature_names_in_", None))
             if note is not None:
                 warnings.warn(note, UserWarning, stacklevel=6)
-            self._set_trained(problem, self._train(problem, beta, progress, start, data.target))
+            self._set_trained(problem, self._train(problem, beta, progress, start, data.target, deadline))
             if not isinstance(beta, str) and not isinstance(problem.loss, HardMargin):
                 self.beta_ = float(beta)
         self._set(data.target)
@@ -185,8 +194,9 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
         return float(data.weights @ losses / data.weights.sum() + self.beta_ * units.norms().sum())
 
     def _train(
-        self, problem: Problem, beta: float | str, progress: Progress, start: Units | None, target: dict[str, Any]
-    ) -> Trained:
+        self, problem: Problem, beta: float | str, progress: Progress, start: Units | None, target: dict[str, Any],
+        deadline: float | None,
+    ) -> Trained:  # fmt: skip
         rng = check_random_state(self.random_state)
         previous = self._previous_units(problem.X.shape[1], problem.rows.Y.shape[1])
         program, gates = self._sampled(problem, previous, rng)
@@ -204,7 +214,7 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
                 return progress.task("round").end(lambda: self._as_fitted(problem, program, units) | target)
 
             first = sum(begin[1:], begin[0]) if begin else None
-            return searched(problem, program, gates, options, rng, first, observe)
+            return searched(problem, program, gates, options, rng, first, observe, deadline)
         begin_at = None
         if previous is not None:
             units = problem.units_inward(previous.units)
@@ -301,6 +311,7 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
             self.solver_,
         )
 
+    @all_or_nothing
     def certify(
         self, X: Any, y: Any, *, sample_weight: Any = None, method: str = "search", time_limit: float | None = None
     ) -> Certificate:
@@ -318,7 +329,8 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
             where their number is small. It closes within seconds up to rank 5 with hundreds of samples or rank 8 with dozens;
             beyond rank 10 the bound stays valid but loose.
         time_limit : float, default=None
-            Seconds after which to stop, with the best bounds so far; they are valid all the same.
+            Seconds after which to stop, with the best bounds so far; they are valid all the same. What is under way by then, a batch of
+            starts or a round of the search, is finished.
 
         Returns
         -------

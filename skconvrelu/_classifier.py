@@ -15,6 +15,7 @@ from sklearn.utils.validation import column_or_1d, validate_data
 
 from skconvrelu._base import BaseConvexReLU
 from skconvrelu._sklearn import StrOptions, fit_context, with_callbacks
+from skconvrelu._whole import all_or_nothing
 from skconvrelu.losses import Loss, classification_loss
 
 Array = NDArray[np.float64]
@@ -183,6 +184,7 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
         self.random_state = random_state
         self.verbose = verbose
 
+    @all_or_nothing
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> ConvexReLUClassifier:

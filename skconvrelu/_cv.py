@@ -24,6 +24,7 @@ from skconvrelu._selection import Selection, select_beta
 from skconvrelu._sklearn import Interval, StrOptions, fit_context, raise_for_params, routing_enabled, with_callbacks
 from skconvrelu._threads import one_blas_thread
 from skconvrelu._training import Options, beta_grid, given_betas
+from skconvrelu._whole import all_or_nothing
 from skconvrelu.problem import Problem
 from skconvrelu.search.units import Units
 
@@ -298,6 +299,7 @@ class ConvexReLURegressorCV(_ChoosesBeta, ConvexReLURegressor):
         self.random_state = random_state
         self.verbose = verbose
 
+    @all_or_nothing
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> ConvexReLURegressorCV:
@@ -463,6 +465,7 @@ class ConvexReLUClassifierCV(_ChoosesBeta, ConvexReLUClassifier):
         self.random_state = random_state
         self.verbose = verbose
 
+    @all_or_nothing
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> ConvexReLUClassifierCV:

@@ -21,7 +21,9 @@ class Progress:
 
     def __init__(self, estimator: Any, context: Any, X: Any, y: Any, weights: Any) -> None:
         self.estimator, self.context = estimator, context
-        self.data = {"X": X, "y": y, "metadata": {"sample_weight": weights}}
+        # copies, which callbacks may write to, and only for those that ask
+        self.arrays = X, y, weights
+        self.data = {"X": X.copy, "y": y.copy, "metadata": lambda: {"sample_weight": weights.copy()}}
 
     @classmethod
     def of_fit(cls, estimator: Any, X: Any, y: Any, weights: Any) -> Progress:
@@ -50,5 +52,4 @@ class Progress:
         context = self.context
         if context is not None:
             context = context.subcontext(task_name=name, max_subtasks=None if nested else 0)
-        X, y, weights = self.data["X"], self.data["y"], self.data["metadata"]["sample_weight"]
-        return Progress(self.estimator, context, X, y, weights).begin()
+        return Progress(self.estimator, context, *self.arrays).begin()

@@ -12,6 +12,7 @@ from sklearn.utils.validation import column_or_1d, validate_data
 
 from skconvrelu._base import BaseConvexReLU
 from skconvrelu._sklearn import Interval, StrOptions, fit_context, with_callbacks
+from skconvrelu._whole import all_or_nothing
 from skconvrelu.losses import Loss, check_targets, regression_loss
 
 Array = NDArray[np.float64]
@@ -189,6 +190,7 @@ class ConvexReLURegressor(RegressorMixin, BaseConvexReLU):
         tags.target_tags.positive_only = self.loss == "poisson"
         return tags
 
+    @all_or_nothing
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> ConvexReLURegressor:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from skconvrelu._hard_margin import max_margin
+from skconvrelu._hard_margin import NotSeparated, max_margin
 from skconvrelu.arrangements import enumeration_error
 from skconvrelu.certificate import Certificate
 from skconvrelu.losses import HardMargin
@@ -111,21 +111,25 @@ def searched(
     rng: np.random.RandomState,
     start: Units | None = None,
     observe: Observe | None = None,
+    deadline: float | None = None,
 ) -> Trained:
-    """Search over all arrangements, starting from those at hand and the units ``start`` (program coordinates)."""
+    """Search over all arrangements, starting from those at hand and the units ``start`` (program coordinates).
+
+    It ends with the round that meets the ``deadline``, a value of ``time.monotonic()``.
+    """
     if not isinstance(program.loss, HardMargin):
-        trained, found = _over_all(problem, program, gates, options, rng, start, observe)
-        _warn(found, options)
+        trained, found = _over_all(problem, program, gates, options, rng, start, observe, deadline)
+        _warn(found, options, deadline)
         return trained
     last: list[Refined] = []
 
     def solve(hinge: ConvexProgram, units: Units | None) -> Trained:
-        trained, found = _over_all(problem, hinge, gates, options, rng, units)
+        trained, found = _over_all(problem, hinge, gates, options, rng, units, deadline=deadline)
         last[:] = [found]
         return trained
 
     trained = max_margin(program, solve, options.tol, start)
-    _warn(last[0], options)
+    _warn(last[0], options, deadline)
     return trained
 
 
@@ -137,10 +141,11 @@ def _over_all(
     rng: np.random.RandomState,
     start: Units | None,
     observe: Observe | None = None,
+    deadline: float | None = None,
 ) -> tuple[Trained, Refined]:
     found = refine_outputs(
         program, problem.gates_inward(gates.T), _polisher(options), start=start, tol=options.tol,
-        max_rounds=options.rounds, rng=rng, n_jobs=options.n_jobs, observe=observe,
+        max_rounds=options.rounds, rng=rng, n_jobs=options.n_jobs, observe=observe, deadline=deadline,
     )  # fmt: skip
     return _as_trained(problem, found), found
 
@@ -168,13 +173,14 @@ def _as_trained(problem: Problem, found: Refined) -> Trained:
     return Trained(found.program, solution, gates, certificate, found.objectives)
 
 
-def _warn(found: Refined, options: Options) -> None:
+def _warn(found: Refined, options: Options, deadline: float | None) -> None:
     for note in dict.fromkeys(found.notes):
-        warnings.warn(note, ConvergenceWarning, stacklevel=5)
+        warnings.warn(note, ConvergenceWarning, stacklevel=6)
     if found.converged:
         return
     objective, tried = found.solution.objective, f"tol={options.tol:.3g}, after {len(found.objectives)} rounds"
     gap = (objective - found.bound) / max(objective, 1e-300)
+    remedy = "time_limit" if deadline is not None and time.monotonic() > deadline else "refine"
     if found.in_vain:
         what = (
             f"The search found only {found.recall:.0%} of the units that it knows again, so that a gap below {tried}, is no "
@@ -183,10 +189,10 @@ def _warn(found: Refined, options: Options) -> None:
     else:
         what = (
             f"The gap over all arrangements, as searched, is {gap:.3g} of the objective, above {tried}. "
-            "Increase refine or tol, or scale the features"
+            f"Increase {remedy} or tol, or scale the features"
         )
     warnings.warn(
-        f"{what}; objective_ and certificate_ are exact for the point returned.", ConvergenceWarning, stacklevel=5
+        f"{what}; objective_ and certificate_ are exact for the point returned.", ConvergenceWarning, stacklevel=6
     )
 
 
@@ -196,7 +202,7 @@ def sharpen(
 ) -> Trained:  # fmt: skip
     """More evidence ("search") or a proof ("exact") for a fit; where a better arrangement turns up the fit goes on with it."""
     deadline = None if time_limit is None else time.monotonic() + time_limit
-    while True:
+    for _ in range(MAX_ROUNDS):
         program = trained.program
         units = units_of(trained.program, trained.solution)
         if method == "exact":
@@ -212,10 +218,15 @@ def sharpen(
         if not len(violators) or (deadline is not None and time.monotonic() > deadline):
             return trained
         proven = trained.certificate.lower_bound_proven
-        better = searched(
-            problem, program, trained.gates, replace(options, rounds=options.rounds or MAX_ROUNDS), rng,
-            start=units + newcomers(program, violators, units),
-        )  # fmt: skip
+        try:
+            better = searched(
+                problem, program, trained.gates, replace(options, rounds=options.rounds or MAX_ROUNDS), rng,
+                start=units + newcomers(program, violators, units), deadline=deadline,
+            )  # fmt: skip
+        except NotSeparated:
+            if deadline is None or time.monotonic() <= deadline:
+                raise
+            return trained  # none in time
         if better.solution.objective >= trained.solution.objective * (1.0 - 1e-9):
             # a violation too small to be worth anything: the proof that stopped at it left a coarse bound
             return trained if method == "search" else _tightened(trained, dual, deadline)
@@ -225,6 +236,7 @@ def sharpen(
             better, certificate=replace(better.certificate, lower_bound_proven=max(bounds) if bounds else None)
         )
         dual = trained.solution.dual
+    return trained
 
 
 def _tightened(trained: Trained, dual: Array, deadline: float | None) -> Trained:
@@ -244,9 +256,12 @@ def _more_evidence(
     rediscovered, largest = np.zeros(len(units), dtype=bool), 0.0
     tally = Tally.empty(program.X.shape[1], program.Y.shape[1])
     level = violation_level(program, options.tol)
+    most = max(16, 800 // program.Y.shape[1])
     for batch in range(20):
+        # where time is limited the first batches are small ones, for only whole ones can be timed
+        count = most if deadline is None else min(most, 16 * 2**batch)
         found = search_violators(
-            program, dual, units, rng, n_starts=max(16, 800 // program.Y.shape[1]), level=level,
+            program, dual, units, rng, n_starts=count, level=level,
             neighbours=batch == 0, from_gates=batch % 2 == 1, n_jobs=options.n_jobs,
         )  # fmt: skip
         rediscovered |= found.rediscovered

@@ -5,6 +5,7 @@ the reply comes back as from one. MOSEK's optimiser itself runs neither here nor
 """
 
 import http.server
+import socket
 import sys
 import tempfile
 import threading
@@ -79,6 +80,36 @@ class LoopbackServer:
         self._server.server_close()
         if self._errors:
             raise self._errors[0]
+
+
+class SilentServer:
+    """Accepts connections while its ``with`` block runs, and never answers; ``requests`` counts them."""
+
+    def __init__(self):
+        self.requests, self._connections = 0, []
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._accept)
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def _accept(self):
+        while True:
+            connection, _ = self._socket.accept()
+            self._connections.append(connection)
+            if self._closing:
+                return
+            self.requests += 1
+
+    def __enter__(self):
+        self._closing = False
+        self._thread.start()
+        return self
+
+    def __exit__(self, exc_type, exc_value, traceback):
+        self._closing = True
+        self._connections.append(socket.create_connection(self._socket.getsockname()))
+        self._thread.join()
+        for connection in [*self._connections, self._socket]:
+            connection.close()
 
 
 def solving(seen=None, *, status=None, accuracy=None):

@@ -1,6 +1,7 @@
 """Certificates: what the three bounds prove, and how ``certify`` sharpens them."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from test_estimators import nonconvex_objective, regression_data
 from test_refine import TARGETS, data
 
 from skconvrelu import Certificate, ConvexReLURegressor
+from skconvrelu.search import outputs
 
 
 def small_fit(**options):
@@ -149,6 +151,7 @@ def test_gaps_are_relative_to_what_the_objective_is_above_the_least_loss():
     assert certificate.mapped(lambda value: 4.0 * value + 10.0, lambda bound: 4.0 * bound + 10.0).gap_searched == 0.5
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("arrangements", ["exact", "gaussian"])
 def test_proofs_hold_for_features_far_from_zero(arrangements):
     """The network of the centred data, its bias moved, is one of the moved data: no proven bound may lie above its objective."""
@@ -161,3 +164,29 @@ def test_proofs_hold_for_features_far_from_zero(arrangements):
     with pytest.warns(UserWarning, match="feature 0.*StandardScaler"):
         moved = ConvexReLURegressor(beta, arrangements=arrangements, random_state=0).fit(x + 1e4, y)
     assert moved.certificate_.lower_bound_proven <= reached
+
+
+@pytest.mark.parametrize("target", ["one", "two", "binary"])
+def test_time_limit_ends_a_search_that_goes_on_from_better_arrangements(target, monkeypatch):
+    estimator, X, y = data(target, n=40, d=3)
+    model = estimator(beta=1e-3, random_state=0, refine=False, n_arrangements=3).fit(X, y)
+    before = model.objective_
+    # the clock of the search is always late, so that every search ends with its first round
+    monkeypatch.setattr(outputs, "time", SimpleNamespace(monotonic=lambda: np.inf))
+    with pytest.warns(ConvergenceWarning, match="after 1 rounds") as warned:
+        certificate = model.certify(X, y, time_limit=1e9)
+    assert all(warning.filename == __file__ for warning in warned)
+    assert model.objective_ < before
+    assert len(model.objectives_) == 1
+    assert nonconvex_objective(model, X, y) == pytest.approx(model.objective_, rel=1e-9)
+    assert certificate.lower_bound_searched <= model.objective_
+
+
+def test_no_time_still_gives_evidence():
+    X, y = regression_data(60, 4)
+    model = ConvexReLURegressor(beta=0.01, random_state=0).fit(X, y)
+    objective = model.objective_
+    certificate = model.certify(X, y, time_limit=0)
+    assert certificate.n_starts == 2 * 16
+    assert certificate.objective == model.objective_ == objective
+    assert model.certify(X, y, time_limit=1e9).recall >= 0.95

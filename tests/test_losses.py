@@ -14,6 +14,7 @@ from skconvrelu.losses import (
     Poisson,
     Quantile,
     SquaredError,
+    SquaredErrorOnCodes,
     SquaredHinge,
 )
 
@@ -175,3 +176,30 @@ def test_hard_margin_dual_domain_and_conjugate():
     suprema = [(a * y * grid).max() for a, y in zip(A[:, 0], Y[:, 0], strict=True)]
     np.testing.assert_allclose(loss.conjugate(A, Y), suprema)
     np.testing.assert_allclose(loss.best_constant(np.array([[3.0], [2.0]]), Y, np.ones(2)), [-2.5])
+
+
+@pytest.mark.parametrize("unit", [1e-30, 1e-9, 1.0, 1e9, 1e30])
+@pytest.mark.parametrize("n_outputs", [1, 2])
+@pytest.mark.parametrize("kind", ["squared", "codes", "huber", "rounded quantile", "rounded error"])
+def test_best_constant_goes_with_the_unit_of_the_targets(kind, n_outputs, unit):
+    rng = np.random.default_rng(8)
+    F, Y, weights = rng.standard_normal((9, n_outputs)), rng.standard_normal((9, n_outputs)), 10.0 ** -np.arange(9.0)
+
+    def best(unit):
+        loss = {
+            "squared": SquaredError(),
+            "codes": SquaredErrorOnCodes(),
+            "huber": Huber(0.5 * unit),
+            "rounded quantile": Quantile(0.3).smoothed(0.1 * unit),
+            "rounded error": AbsoluteError().smoothed(0.1 * unit),
+        }[kind]
+        return loss.best_constant(unit * F, unit * Y, weights)
+
+    np.testing.assert_allclose(best(unit), unit * best(1.0), rtol=1e-12)
+
+
+def test_best_constant_where_many_would_do_is_the_nearest_to_zero():
+    Y, weights = np.array([[1.0], [-1.0]]), np.ones(2)
+    for F, best in ([[1.0], [-6.0]], 0.0), ([[-1.0], [-6.0]], 2.0), ([[6.0], [1.0]], -2.0):
+        np.testing.assert_allclose(SquaredHinge().best_constant(np.array(F), Y, weights), [best])
+    np.testing.assert_allclose(Huber(1.0).best_constant(np.zeros((2, 1)), 5.0 + 3.0 * Y, weights), [3.0])

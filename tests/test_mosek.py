@@ -11,6 +11,7 @@ import pickle
 import socket
 import subprocess
 import sys
+import traceback
 import warnings
 from dataclasses import replace
 from functools import cache
@@ -25,8 +26,9 @@ pytest.importorskip("cvxpy")
 
 import jtask_reader
 import mosek
-from mosek_server import LoopbackServer, failing, inject, reply, solving
+from mosek_server import LoopbackServer, SilentServer, failing, inject, reply, solving
 from reference import cvxpy_optimum
+from sklearn.exceptions import ConvergenceWarning
 
 import skconvrelu
 from skconvrelu.losses import (
@@ -41,8 +43,9 @@ from skconvrelu.losses import (
     SquaredHinge,
 )
 from skconvrelu.program import ConvexProgram
-from skconvrelu.solvers import SolverError, SolverUnavailableError, clarabel
+from skconvrelu.solvers import SolverError, SolverUnavailableError, choose_solver, clarabel
 from skconvrelu.solvers import mosek as backend
+from skconvrelu.solvers._server import without_secrets
 from skconvrelu.solvers.conic import ConePart, ConicForm, ConicSolution, Triplets, conic_form
 
 ACCURACY = 1e-9
@@ -432,6 +435,69 @@ def test_server_that_is_not_one(monkeypatch):
             backend.solve(program, tol=1e-6, max_iter=100)
     with pytest.raises(SolverUnavailableError, match=r"code 8004 .*SKCONVRELU_MOSEK_OPTSERVER"):
         backend.solve(program, tol=1e-6, max_iter=100)
+
+
+def test_a_silent_server_is_given_up(monkeypatch):
+    """One that accepts and never answers costs the time it is given, once a process unless MOSEK is named."""
+    program = make("squared", True, True)
+    monkeypatch.setenv("SKCONVRELU_MOSEK_TIMEOUT", "0.5")
+    with SilentServer() as server:
+        monkeypatch.setenv(backend.OPTSERVER_VARIABLE, server.url)
+        for asked in (1, 2):
+            with pytest.raises(
+                SolverUnavailableError, match=rf"{server.url} has not answered within 0.5 s.*SKCONVRELU_MOSEK_TIMEOUT"
+            ):
+                backend.solve(program, tol=1e-6, max_iter=100)
+            assert server.requests == asked
+        assert choose_solver("auto") == "scipy"
+        model = skconvrelu.ConvexReLURegressor(1e-2, n_arrangements=5, random_state=0).fit(program.X, program.Y[:, 0])
+        assert model.solver_ == "scipy"
+        assert server.requests == 2
+        assert backend.is_available(refresh=True)
+        with pytest.warns(ConvergenceWarning, match="has not answered"):
+            model.fit(program.X, program.Y[:, 0])
+        assert server.requests == 3
+
+
+@pytest.mark.parametrize("seconds", ["soon", "0", "-1", "nan"])
+def test_patience_must_be_seconds(seconds, monkeypatch):
+    """A limit that is none is refused by name before anything is sent."""
+    monkeypatch.setenv("SKCONVRELU_MOSEK_TIMEOUT", seconds)
+    monkeypatch.setenv(backend.OPTSERVER_VARIABLE, "http://127.0.0.1:9")
+    with pytest.raises(ValueError, match="SKCONVRELU_MOSEK_TIMEOUT"):
+        backend.solve(make("squared", True, True), tol=1e-6, max_iter=100)
+
+
+@pytest.mark.parametrize(
+    "secret", ["alice:s3cret@{}", "s3cret@{}", "alice:s3cr@t:s3cret/s3cret@{}", "{}/s3cret", "{}?token=s3cret"]
+)
+@pytest.mark.parametrize("scheme", ["http://", "", "https://"])
+def test_passwords_in_addresses_are_never_printed(secret, scheme, monkeypatch, caplog):
+    """Neither messages nor causes, logs or warnings hold what may be secret in the address of a server; its host they do."""
+    program = make("squared", True, True)
+    monkeypatch.setenv(backend.OPTSERVER_VARIABLE, scheme + secret.format("127.0.0.1:9"))
+    with pytest.raises((SolverUnavailableError, SolverError)) as raised:
+        backend.solve(program, tol=1e-6, max_iter=100)
+    printed = "".join(traceback.format_exception(raised.value))
+    with caplog.at_level("DEBUG"), pytest.warns(ConvergenceWarning) as warned:
+        skconvrelu.ConvexReLURegressor(1e-2, n_arrangements=5, refine=False, verbose=2).fit(program.X, program.Y[:, 0])
+    printed += caplog.text + "".join(str(warning.message) for warning in warned)
+    for part in ("s3cret", "alice", "s3cr"):
+        assert part not in printed
+    assert "127.0.0.1:9" in printed
+
+
+def test_addresses_of_licence_servers_keep_their_ports(monkeypatch):
+    """``port@host`` is no password; ``user:password@host`` is."""
+    said = "no licence at {}."
+    for address, shown in {
+        "27000@one": "27000@one",
+        "27000@one:27001@two:27002@three": "27000@one:27001@two:27002@three",
+        "bob:s3cret@one": "***@one",
+        "/home/me/mosek.lic": "/home/me/mosek.lic",
+    }.items():
+        monkeypatch.setenv("MOSEKLM_LICENSE_FILE", address)
+        assert without_secrets(said.format(address)) == said.format(shown)
 
 
 def test_a_server_needs_the_package_but_no_licence_here(monkeypatch, tmp_path):

@@ -236,6 +236,7 @@ def test_missing_backend_names_the_remedy(monkeypatch):
         solve_program(make_program("squared_error"), solver="clarabel", tol=1e-6, max_iter=100)
 
 
+@pytest.mark.filterwarnings("ignore:X. its columns:UserWarning")
 @pytest.mark.parametrize("beta", [1e-6, 1e-9])
 @pytest.mark.parametrize("offset", [0.0, 2016.0, 1e6])
 def test_no_fit_is_worse_than_no_network(offset, beta):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from bisect import bisect_left, bisect_right
 from dataclasses import replace
 
 import numpy as np
@@ -59,6 +60,11 @@ class PiecewiseQuadratic(Loss):
 
     def outputs_at(self, A: Array, Y: Array) -> Array:
         return self.kink(Y) + self.width * A
+
+    def best_constant(self, F: Array, Y: Array, weights: Array) -> Array:
+        distance, (lower, upper) = self.kink(Y) - F, self.slopes(Y)
+        columns = range(F.shape[1])
+        return np.array([_root(distance[:, k], lower[:, k], upper[:, k], self.width, weights) for k in columns])
 
 
 class PiecewiseLinear(PiecewiseQuadratic):
@@ -224,3 +230,29 @@ class HardMargin(PiecewiseLinear):
         least = np.where(Y > 0.0, F, np.inf).min(axis=0)
         largest = np.where(Y > 0.0, -np.inf, F).max(axis=0)
         return -0.5 * (least + largest)
+
+
+def _root(distance: Array, lower: Array, upper: Array, width: float, weights: Array) -> float:
+    """Where ``sum_i w_i clip((c - distance_i) / width, lower_i, upper_i)`` vanishes; the point nearest zero where it does so on a piece."""
+    begin, end = distance + width * lower, distance + width * upper
+    points = np.concatenate([begin, end])
+    points = np.unique(points[np.isfinite(points)])
+
+    def total(c: float) -> float:
+        return float(weights @ np.clip((c - distance) / width, lower, upper))
+
+    # the sum rises and is linear between its points
+    above = bisect_left(points, 0.0, key=total)
+    if above < len(points) and total(points[above]) == 0.0:
+        last = bisect_right(points, 0.0, lo=above, key=total) - 1
+        return float(np.clip(0.0, points[above], points[last]))
+    left = points[above - 1] if above > 0 else -np.inf
+    right = points[above] if above < len(points) else np.inf
+    inside = (begin <= left) & (end >= right)
+    if not inside.any():  # beyond the last point, by rounding of a sum that ends at zero
+        return float(points[min(above, len(points) - 1)])
+    held = ~inside
+    slopes = float(weights[held] @ np.where(end[held] <= left, upper[held], lower[held]))
+    share = weights[inside].sum()
+    first = float((weights[inside] @ distance[inside] - width * slopes) / share)
+    return first - total(first) * width / share  # without the rounding of large distances

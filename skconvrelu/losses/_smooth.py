@@ -50,7 +50,9 @@ class SquaredError(Loss):
         return A + Y
 
     def best_constant(self, F: Array, Y: Array, weights: Array) -> Array:
-        return np.asarray(weights @ (Y - F) / weights.sum())
+        first = weights @ (Y - F) / weights.sum()
+        # the rounding of a large mean would be all there is where targets are constant
+        return np.asarray(first + weights @ (Y - F - first) / weights.sum())
 
     def canonical(self, Y: Array, *, free: bool) -> CanonicalTargets:
         return canonical_residuals(self, Y, free=free, degree=2)

@@ -128,8 +128,10 @@ class Problem:
 
     def scale_note(self, names: Any = None) -> str | None:
         """What to tell the user where columns differ in size by orders of magnitude: by name, with the remedy."""
-        sizes = np.sqrt(self.rows.weights @ np.square(self.X / np.abs(self.X).max()))
+        sizes = np.sqrt(self.rows.weights @ np.square(self.X))
         used = np.flatnonzero(sizes > 0.0)
+        if not len(used):
+            return None
         least, most = used[sizes[used].argmin()], used[sizes[used].argmax()]
         if sizes[most] < _APART * sizes[least]:
             return None

@@ -314,7 +314,8 @@ def _cone_bounds(form: _Form, V: Array, Z: Array, reach: float, enough: float) -
     chosen = np.argsort(~bent, axis=1, kind="stable")[:, :width]
     present = np.take_along_axis(bent, chosen, axis=1)
     z = np.take_along_axis(Z, chosen[:, None, :], axis=2) * present[:, None, :]
-    size = np.abs(a).max(axis=1) + 1e-300
+    size = np.abs(a).max(axis=1)
+    size[size == 0.0] = 1.0
     box = np.where(present, form.concave[chosen] / size[:, None], 1.0)
     program = _ConePrograms(V, a / size[:, None], z, box, reach, enough / size)
     for _ in range(40):

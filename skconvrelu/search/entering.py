@@ -14,7 +14,8 @@ Array = NDArray[np.float64]
 
 
 def first_units(program: ConvexProgram, gates: Array) -> Units:
-    """The sampled gates as directions of a small balanced network, signs and outputs taken in turn."""
+    """The sampled gates as directions of a small balanced network, signs and outputs taken in turn; zero is no direction."""
+    gates = gates[gates.any(axis=1)]
     sides = signed_axes(program.Y.shape[1])
     directions = sides[np.arange(len(gates)) % len(sides)]
     if program.shared:

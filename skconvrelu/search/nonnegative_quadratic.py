@@ -39,7 +39,7 @@ def minimise_nonnegative(H: Array, r: Array, n_signed: int) -> Array:
     Raises
     ------
     LinAlgError
-        If H is not positive definite.
+        If H is not positive definite, or so nearly singular that the minimiser is not finite.
     """
     signed = np.arange(len(r)) < n_signed
     positive = np.ones(len(r), dtype=bool)
@@ -88,6 +88,8 @@ def _least(H: Array, r: Array, positive: Mask) -> Array:
     x = np.zeros(len(r))
     factor = cho_factor(H[np.ix_(index, index)], lower=True, overwrite_a=True, check_finite=False)
     x[index] = cho_solve(factor, r[index], check_finite=False)
+    if not np.isfinite(x).all():  # comparisons with NaN would end the search for it as if it were found
+        raise np.linalg.LinAlgError("the minimiser of the quadratic is not finite")
     return x
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
@@ -29,32 +31,43 @@ def refine_outputs(
     rng: np.random.RandomState,
     n_jobs: int | None,
     observe: Observe | None = None,
+    deadline: float | None = None,
 ) -> Refined:
     """:func:`~skconvrelu.search.refine.refine`, for each output by itself where the loss lets outputs be trained apart.
 
     Each output has its own random numbers, drawn beforehand, so the result does not depend on ``n_jobs``. Only a search of all
-    outputs together is observed.
+    outputs together is observed; all end with the round that meets the ``deadline``, a value of ``time.monotonic()``.
     """
     parts = independent_outputs(program)
     if len(parts) == 1:
+        observe = _until(deadline, observe)
         return refine(
             program, gates, polish, start=start, tol=tol, max_rounds=max_rounds, rng=rng, n_jobs=n_jobs, observe=observe
         )  # fmt: skip
     seeds = rng.randint(np.iinfo(np.int32).max, size=len(parts))
     results = Parallel(n_jobs=n_jobs)(
-        delayed(_refine_one)(part, gates, polish, _own_units(start, k), tol, max_rounds, int(seeds[k]))
+        delayed(_refine_one)(part, gates, polish, _own_units(start, k), tol, max_rounds, int(seeds[k]), deadline)
         for k, (part, _) in enumerate(parts)
     )
     return _join(program, gates, results, tol)
 
 
 def _refine_one(
-    program: ConvexProgram, gates: Array, polish: Polish, start: Units | None, tol: float, max_rounds: int, seed: int
-) -> Refined:
+    program: ConvexProgram, gates: Array, polish: Polish, start: Units | None, tol: float, max_rounds: int, seed: int,
+    deadline: float | None,
+) -> Refined:  # fmt: skip
     with one_blas_thread():
         return refine(
-            program, gates, polish, start=start, tol=tol, max_rounds=max_rounds, rng=np.random.RandomState(seed)
-        )
+            program, gates, polish, start=start, tol=tol, max_rounds=max_rounds, rng=np.random.RandomState(seed),
+            observe=_until(deadline, None),
+        )  # fmt: skip
+
+
+def _until(deadline: float | None, observe: Observe | None) -> Observe | None:
+    """An observer that ends the search after a deadline, too."""
+    if deadline is None:
+        return observe
+    return lambda units: (observe is not None and observe(units)) or time.monotonic() > deadline
 
 
 def _own_units(units: Units | None, k: int) -> Units | None:

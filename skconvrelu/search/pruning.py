@@ -108,6 +108,9 @@ class _Lasso:
         diagonal = np.diagonal(hessian)
         # lifts the directions in which activations depend on each other; monotone decrease is checked by the caller
         hessian[np.diag_indices_from(hessian)] += 1e-10 * diagonal + 1e-12 * diagonal.mean() + np.finfo(float).tiny
+        # ... and a loss without curvature those in which it is straight, so that steps stay finite
+        straight = 1e-16 * max(np.abs(slope).max(), np.abs(slope_c).max(initial=0.0)) / (scale.max() or 1.0)
+        hessian[np.diag_indices_from(hessian)] += np.maximum(straight - np.diagonal(hessian), 0.0)
         here = np.concatenate([scale[index], np.zeros(self.basis.shape[1])])
         there = minimise_nonnegative(hessian, hessian @ here - np.concatenate([slope[index], slope_c]), len(index))
         step = np.zeros(len(slope))

@@ -152,6 +152,7 @@ class _Search:
         self.gained = np.inf  # by the last round, relative
         self.work = 0.0  # multiplications of descent or of the convex program in the last round, the dearer of the two
         self.spent = 0.0  # ... in all convex programs
+        self.met = True  # whether the last convex program reached the accuracy asked for
         self.entering = no_units(program)  # units that the last look met above beta
         self.result: Refined | None = None
 
@@ -190,8 +191,8 @@ class _Search:
             if value - self.value >= _STALLED * self.tol * self.value or gap < 0.9 * least:
                 stalled, value, least = 0, self.value, gap
             else:
-                # a round whose program was solved coarsely may have missed what there was to gain
-                stalled += not polished or self.accuracy <= self.finest
+                # a round whose program was solved coarsely may have missed what there was to gain, unless it can be solved no better
+                stalled += not polished or self.accuracy <= self.finest or not self.met
                 if polished:
                     self.accuracy = max(0.1 * self.accuracy, self.finest)
             if self.spent > _BUDGET and gap > self.tol:
@@ -296,6 +297,7 @@ class _Search:
         solution = self._solve(program, self.accuracy, start)
         polishing = solution.n_iter * newton_work(program, solution.coef)
         self.work, self.spent = max(self.work, polishing), self.spent + polishing
+        self.met = solution.is_optimal(self.accuracy)
         polished = Units(solution.coef, units.directions[solution.blocks])
         self.keep(polished)
         return polished, solution.dual

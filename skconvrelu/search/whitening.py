@@ -39,7 +39,8 @@ class Whitening:
         sizes = column_sizes(X)
         scaled = X / sizes
         values, vectors = np.linalg.eigh((scaled * weights[:, None]).T @ scaled)
-        roots = np.sqrt(np.maximum(values, _LEAST * values[-1]))
+        # samples that are all zero tell no direction from another
+        roots = np.sqrt(np.maximum(values, _LEAST * values[-1])) if values[-1] > 0.0 else np.ones_like(values)
         return cls((vectors / roots) / sizes[:, None], (vectors * roots).T * sizes)
 
     def draw(self, count: int, rng: np.random.RandomState) -> Array:

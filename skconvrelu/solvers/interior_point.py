@@ -102,17 +102,24 @@ class InteriorPoint:
         """
         state = self._state
         best: tuple[float, _State, _Residuals] | None = None
-        converged, since_best, n_iter = False, 0, 0
+        converged, since_best, n_iter, least = False, 0, 0, np.inf
         while True:
             residuals = self._residuals(state)
+            if best is not None and not (np.isfinite(residuals.mu) and np.isfinite(residuals.outputs).all()):
+                # LAPACK answers singular systems with NaN and raises nothing
+                logger.debug("iteration %d: stopped, the step was not finite", n_iter)
+                break
             objective, gap = self._gap(state, residuals)
             infeasible = np.abs(residuals.slack).max(initial=0.0) / max(np.abs(state.slack).max(initial=0.0), 1e-300)
             merit = gap / objective if infeasible <= 1e-9 else np.inf
             logger.debug("iteration %d: objective %.10g, gap %.2e, mu %.2e", n_iter, objective, gap, residuals.mu)
-            if best is None or merit < 0.9 * best[0] or not np.isfinite(best[0]):
-                best, since_best = (merit, replace(state), residuals), 0
-            else:
-                since_best += 1
+            # while no gap can be told yet, the way to feasible slacks is what must get shorter
+            nearer = np.isfinite(merit) or infeasible < 0.5 * least
+            since_best += 1
+            if best is None or not np.isfinite(best[0]) or merit < 0.9 * best[0]:
+                best = (merit, replace(state), residuals)
+                if nearer:
+                    since_best, least = 0, infeasible
             converged = merit <= tol
             if converged or n_iter >= max_iter or since_best >= 40:
                 break

@@ -5,13 +5,13 @@ MOSEK and its licence are looked for when a program is solved, or when :func:`li
 
 With the environment variable ``SKCONVRELU_MOSEK_OPTSERVER`` set to the URL of a MOSEK optimisation server (OptServer),
 for example ``http://solver.example.org:30080``, tasks are sent there. This machine then needs the package mosek but no
-licence, and none is probed for: whether the server can solve is known when it answers.
+licence, and none is probed for: whether the server can solve is known when it answers. It has 600 seconds for each program, or
+as many as ``SKCONVRELU_MOSEK_TIMEOUT`` says; one that was silent for so long is not asked again unless MOSEK is named.
 """
 
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -22,13 +22,19 @@ from numpy.typing import NDArray
 from skconvrelu.program import ConvexProgram
 from skconvrelu.solution import Solution, evaluate
 from skconvrelu.solvers._errors import SolverError, SolverUnavailableError
+from skconvrelu.solvers._server import (
+    OPTSERVER_VARIABLE,
+    ServerSilentError,
+    answered,
+    optserver,
+    shown,
+    without_secrets,
+)
 from skconvrelu.solvers.conic import ConicForm, ConicSolution, conic_form
 
 __all__ = ["OPTSERVER_VARIABLE", "build_task", "is_available", "licence_problem", "solve", "solve_form"]
 
 Array = NDArray[np.float64]
-
-OPTSERVER_VARIABLE = "SKCONVRELU_MOSEK_OPTSERVER"
 
 _INSTALL = "solver='mosek' needs the package mosek: install it with `pip install skconvrelu[mosek]`."
 _FIND_LICENCE = (
@@ -45,12 +51,14 @@ _REMEDIES = {
 
 # the last answer of the probe in this process: a licence server that accepts and never answers costs 20 s a probe
 _probed: list[str | None] = []
+# servers that did not answer in this process, and what was said then
+_silent: dict[str, str] = {}
 
 
 def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution | None = None) -> Solution:
     """Solve with MOSEK; ``start`` is not used (its interior point cannot be warm-started)."""
     # a failure remembered from an earlier probe may have been repaired since, and here MOSEK was asked for by name
-    problem = licence_problem(refresh=any(_probed))
+    problem = licence_problem(refresh=any(_probed) or optserver() in _silent)
     if problem is not None:
         raise SolverUnavailableError(problem)
     form = conic_form(program)
@@ -78,12 +86,23 @@ def solve_form(form: ConicForm, *, accuracy: float, max_iter: int) -> ConicSolut
     Raises
     ------
     SolverUnavailableError
-        If mosek is not installed, finds no usable licence or token, or the server cannot be used.
+        If mosek is not installed, finds no usable licence or token, or the server cannot be used or keeps silent.
     SolverError
         If MOSEK ends with anything but a point (a certificate of infeasibility, an error).
     MemoryError
         If MOSEK runs out of memory.
     """
+    if not optserver():
+        return _optimise(form, accuracy, max_iter)
+    try:
+        # all of it, so that the task of a server that keeps silent is not closed while MOSEK waits
+        return answered(lambda: _optimise(form, accuracy, max_iter))
+    except ServerSilentError as error:
+        _silent[optserver()] = str(error)
+        raise
+
+
+def _optimise(form: ConicForm, accuracy: float, max_iter: int) -> ConicSolution:
     mosek = _import_mosek()
     with _translated(mosek), mosek.Env() as env, build_task(env, form) as task:
         _configure(mosek, task, accuracy, max_iter)
@@ -157,12 +176,15 @@ def licence_problem(*, refresh: bool = False) -> str | None:
         The response code and what to do about it, or that the package is not installed; None where a licence for
         conic problems could be checked out.
     """
-    if _optserver():
+    server = optserver()
+    if server:
         try:
             _import_mosek()
         except SolverUnavailableError as error:
             return str(error)
-        return None
+        if refresh:
+            _silent.pop(server, None)
+        return _silent.get(server)
     if refresh or not _probed:
         problem = _probe()
         _probed[:] = [problem]
@@ -172,10 +194,6 @@ def licence_problem(*, refresh: bool = False) -> str | None:
 def is_available(*, refresh: bool = False) -> bool:
     """Whether MOSEK is installed and licensed here, or installed and given a server; see :func:`licence_problem`."""
     return licence_problem(refresh=refresh) is None
-
-
-def _optserver() -> str:
-    return os.environ.get(OPTSERVER_VARIABLE, "").strip()
 
 
 def _import_mosek() -> Any:
@@ -204,15 +222,22 @@ def _translated(mosek: Any) -> Iterator[None]:
     try:
         yield
     except mosek.Error as error:
+        if error.msg:  # the address may hold a password, and tracebacks show the cause
+            error.msg = without_secrets(error.msg)
+            error.args = (error.msg,)
         code = int(error.errno)
         said = f"MOSEK reported code {code} ({error.errno!r})"
         said = f"{said}: {error.msg.strip().rstrip('.')}." if error.msg else f"{said}."
         if 1000 <= code <= 1034:
-            server = _optserver()
-            remedy = f"Check the licence of the server {server}." if server else _REMEDIES.get(code, _FIND_LICENCE)
+            server = optserver()
+            remedy = (
+                f"Check the licence of the server {shown(server)}." if server else _REMEDIES.get(code, _FIND_LICENCE)
+            )
             raise SolverUnavailableError(f"No usable MOSEK licence. {said} {remedy}") from error
         if 8000 <= code <= 8099:
-            remedy = f"Check {OPTSERVER_VARIABLE} (now {_optserver()!r}) and that server, or unset it to solve here."
+            remedy = (
+                f"Check {OPTSERVER_VARIABLE} (now {shown(optserver())!r}) and that server, or unset it to solve here."
+            )
             raise SolverUnavailableError(f"The MOSEK server could not be used. {said} {remedy}") from error
         codes = mosek.rescode
         if code in (codes.err_space, codes.err_space_leaking, codes.err_space_no_info):
@@ -251,7 +276,7 @@ def _configure(mosek: Any, task: Any, accuracy: float, max_iter: int) -> None:
     # one thread: the result does not depend on the machine, and callers run programs side by side
     task.putintparam(mosek.iparam.num_threads, 1)
     task.putintparam(mosek.iparam.log, 0)
-    server = _optserver()
+    server = optserver()
     if server:
         task.putoptserverhost(server)
 

@@ -42,6 +42,8 @@ _INNER = 25
 _INEXACT = 0.3
 #: ... or, relative to the accuracy asked for, whatever was gained
 _FLOOR = 0.3
+#: length of a Newton step below which it crawls along a kink, and how many such steps in a row end an outer step unsolved
+_CRAWL, _CRAWLS = 1e-3, 3
 #: share of beta up to which a price need not be known
 _CLEARLY_BELOW = 0.95
 #: outer steps without a better gap after which rounding must be what is left
@@ -132,15 +134,16 @@ class ProximalNewton:
 
     def _subproblem(self, z: Array, value: float, tol: float, max_steps: int) -> tuple[_Point, float, int, bool]:
         """Newton steps until the subproblem's own gap is a small part of what it gained."""
-        point = self._at(z)
+        point, crawled = self._at(z), 0
         for step in range(_INNER + 1):
             primal, gap = self._inner_gap(point)
             solved = step > 0 and gap <= max(
                 _INEXACT * (value - primal), _FLOOR * tol * value, 1e-15 * abs(point.merit)
             )
-            if solved or step >= min(_INNER, max_steps):
+            if solved or step >= min(_INNER, max_steps) or crawled >= _CRAWLS:
                 break
-            moved = self._newton_step(point)
+            moved, length = self._newton_step(point)
+            crawled = crawled + 1 if length < _CRAWL else 0
             self.n_iter += 1
             if moved is None:  # at the accuracy of floating point
                 solved = primal <= value
@@ -162,7 +165,8 @@ class ProximalNewton:
         c = self.c + sigma * self.free * (self.basis.T @ dual.sum(axis=0))
         fitted = self.fits.outputs(coef) + self.basis @ c
         conjugate = -float(np.einsum("nk,nk->", dual, F)) - self.loss.value(F)
-        merit = conjugate + float(np.square(coef).sum() + np.square(c).sum() / self.free) / (2.0 * sigma)
+        with np.errstate(over="ignore"):  # a step far too long has an infinite merit, and is shortened
+            merit = conjugate + float(np.square(coef).sum() + np.square(c).sum() / self.free) / (2.0 * sigma)
         return _Point(z_loss, F, dual, q, lengths, coef, c, F - fitted, merit)
 
     def _inner_gap(self, point: _Point) -> tuple[float, float]:
@@ -173,22 +177,24 @@ class ProximalNewton:
         primal = loss + self.program.penalty(point.coef) + float(moved) / (2.0 * self.sigma)
         return primal, primal + point.merit - float(origin) / (2.0 * self.sigma)
 
-    def _newton_step(self, point: _Point) -> _Point | None:
-        """One semismooth Newton step with backtracking on the dual function; None when it cannot be lowered."""
+    def _newton_step(self, point: _Point) -> tuple[_Point | None, float]:
+        """One semismooth Newton step with backtracking on the dual function, None when it cannot be lowered; and the step's length."""
         dz, slope = self._direction(point)
         memory = self.faces.remembered()
         step = 1.0
         size = float(np.abs(point.residual).max())
         for _ in range(30):
             trial = self._at(point.z + step * dz)
-            if trial.merit <= point.merit + 1e-4 * step * slope:
-                return trial
             change = trial.merit - point.merit
+            if change < 0.0 and trial.merit <= point.merit + 1e-4 * step * slope:
+                return trial, step
             if abs(change) <= 1e-13 * abs(point.merit) and np.abs(trial.residual).max() < 0.9 * size:
-                return trial  # the merit has no digits left, the residual has
-            step *= float(np.clip(-0.5 * slope * step / (change - slope * step), 0.1, 0.5))
+                return trial, 1.0  # the merit has no digits left, the residual has
+            if -step * slope <= 1e-16 * abs(point.merit):
+                break  # nor has the step
+            step *= float(np.clip(-0.5 * slope * step / (change - slope * step), 0.1, 0.5)) if change < np.inf else 0.1
             self.faces.restore(memory)
-        return None
+        return None, 0.0
 
     def _direction(self, point: _Point) -> tuple[Array, float]:
         """Newton direction in z, and the slope of the merit along it.
