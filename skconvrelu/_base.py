@@ -29,6 +29,7 @@ from skconvrelu._training import (
     sharpen,
 )
 from skconvrelu.arrangements import merge_patterns, patterns_of, sample_gates
+from skconvrelu.arrangements._patterns import merge_sampled
 from skconvrelu.certificate import Certificate
 from skconvrelu.losses import HardMargin, Loss
 from skconvrelu.network import TwoLayerReLU
@@ -44,7 +45,7 @@ logger = logging.getLogger(__name__)
 _SAMPLERS = {"gaussian", "sparse", "data", "exact"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Previous:
     """What warm_start keeps of the last fit, in the coordinates of the data: a gate for each unit, and the units."""
 
@@ -52,7 +53,7 @@ class _Previous:
     units: Units
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrainingSet:
     """Validated data.
 
@@ -172,12 +173,6 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
         """Whether hidden units feed several outputs."""
         return bool(self.shared_units) and Y.shape[1] > 1
 
-    def _objective_of(self, X: Any, y: Any, sample_weight: Any, network: TwoLayerReLU, units: Units) -> float:
-        """Objective of another network on the training data of this fit, its output intercepts as they are."""
-        data = self._training_set(X, y, sample_weight, reset=False)
-        losses = data.loss.value(network.outputs(data.X), data.Y) - data.loss.dropped(data.Y)
-        return float(data.weights @ losses / data.weights.sum() + self.beta_ * units.norms().sum())
-
     def _train(
         self, problem: Problem, beta: float | str, progress: Progress, start: Units | None, target: dict[str, Any]
     ) -> Trained:
@@ -254,9 +249,11 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
             gates = _check_gates(self.arrangements(X, self.n_arrangements, rng), X.shape[1], self.fit_intercept)
         else:
             gates = _check_gates(self.arrangements, X.shape[1], self.fit_intercept)
-        if previous is not None:
-            gates = np.hstack([previous.gates, gates])
-        gates, patterns = merge_patterns(X, gates)
+        known = gates[:, :0] if previous is None else previous.gates
+        if isinstance(self.arrangements, str):
+            gates, patterns = merge_sampled(X, gates, known)
+        else:
+            gates, patterns = merge_patterns(X, np.hstack([known, gates]))
         if not len(patterns):
             raise ValueError(
                 "arrangements: no gate activates any sample; give gates g with X @ g >= 0 for some sample."
@@ -407,7 +404,8 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
             gates = self.arrangements_[:, self.convex_arrangements_]
             if not self.fit_intercept:
                 gates = np.vstack([gates, np.zeros(gates.shape[1])])
-        return TwoLayerReLU(self.coefs_[0], self.intercepts_[0], self.coefs_[1], self.intercepts_[1], gates)
+        (W1, W2), (b1, b2) = self.coefs_, self.intercepts_
+        return TwoLayerReLU(W1, b1, W2, b2, gates, getattr(self, "classes_", None))
 
     def _outputs(self, X: Any) -> Array:
         """Raw outputs (n_samples, n_outputs) in the dtype of X."""

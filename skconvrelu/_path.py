@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
+from skconvrelu._by_value import ByValue
 from skconvrelu._classifier import ConvexReLUClassifier
 from skconvrelu._regressor import ConvexReLURegressor
 from skconvrelu._threads import one_blas_thread
@@ -94,8 +95,8 @@ def beta_max(
     return BetaMax(max(value, proof.lower), max(value, proof.upper))
 
 
-@dataclass(frozen=True)
-class BetaPath:
+@dataclass(frozen=True, eq=False)
+class BetaPath(ByValue):
     """Networks along falling penalties.
 
     Attributes

@@ -11,6 +11,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from skconvrelu._base import BaseConvexReLU
+from skconvrelu._checks import check_known
 from skconvrelu._sklearn import Interval, StrOptions, fit_context, with_callbacks
 from skconvrelu.losses import Loss, check_targets, regression_loss
 
@@ -223,6 +224,7 @@ class ConvexReLURegressor(RegressorMixin, BaseConvexReLU):
         return regression_loss(self.loss, epsilon=self.epsilon, quantile=self.quantile)
 
     def _validated(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> tuple[Any, Array, Array]:
+        check_known(y, numbers=True)
         X, y = validate_data(
             self,
             X,

@@ -12,7 +12,7 @@ from scipy import sparse
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rows:
     """Distinct samples with positive weight, in an order that depends on their values alone.
 

@@ -29,7 +29,7 @@ _COARSE, _STAGE = 2, 3
 _WORSE, _ERRORS = 3, 2.0
 
 
-@dataclass
+@dataclass(eq=False)
 class Selection:
     """What cross-validation found.
 
@@ -55,7 +55,7 @@ class Selection:
     points: list[Point]
 
 
-@dataclass
+@dataclass(eq=False)
 class _Paths:
     """The folds with what has been trained so far."""
 

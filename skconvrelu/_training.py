@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
+from skconvrelu._checks import check_count, check_vector
 from skconvrelu._hard_margin import max_margin
 from skconvrelu._rows import Rows, merge_rows
 from skconvrelu.certificate import Certificate
@@ -38,7 +39,7 @@ AUTO_FRACTION = 0.01
 AUTO_FLOOR = 1e-5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Problem:
     """Distinct weighted rows, with the constant column, and their coordinates in the row space where X lacks full rank."""
 
@@ -83,11 +84,12 @@ class Options:
 
     @classmethod
     def of(cls, estimator: Any) -> Options:
-        rounds = MAX_ROUNDS if estimator.refine is True else int(estimator.refine)
+        flag = isinstance(estimator.refine, (bool, np.bool_))
+        rounds = MAX_ROUNDS * bool(estimator.refine) if flag else int(estimator.refine)
         return cls(estimator.solver, estimator.tol, estimator.max_iter, estimator.n_jobs, rounds)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trained:
     """A verified solution, the gates (d, P) of its program in the coordinates of the data, and what is known about it."""
 
@@ -312,9 +314,10 @@ def _floor(program: ConvexProgram) -> float:
 
 def given_betas(betas: Any) -> Array | None:
     """The penalties of a parameter ``betas``, falling and without repetition; None if it is a number of them."""
-    if isinstance(betas, Integral) and int(betas) >= 1:
+    if isinstance(betas, Integral) and not isinstance(betas, bool):
+        check_count(betas, "betas")
         return None
-    given = np.asarray(betas, dtype=np.float64)
+    given = check_vector(betas, "betas")
     if given.ndim != 1 or not len(given) or not (np.isfinite(given) & (given > 0.0)).all():
         raise ValueError("betas must be a positive integer or a 1-D array of positive finite numbers.")
     return np.ascontiguousarray(np.unique(given)[::-1])

@@ -38,7 +38,7 @@ def _balanced(A: Array, loss: Loss, Y: Array, weights: Array) -> Array:
         return np.where(A > 0.0, np.nan_to_num(least / up), np.nan_to_num(least / down)) * A
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ConvexProgram:
     """``min sum_i w_i l(f_i, y_i) + beta sum_j ||u_j||`` with ``f = sum_j D_j X u_j v_j' + b`` and ``u_j`` in its cone.
 

@@ -47,7 +47,7 @@ def null_space(A: Array, rtol: float) -> Array:
     return np.ascontiguousarray(Vt[rank:].T)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RowSpace:
     """Coordinates in which X has full column rank; ``basis`` None where it has that already."""
 

@@ -18,7 +18,7 @@ Index = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Candidate:
     """What a solver hands over: points, no claims.
 
@@ -37,7 +37,7 @@ class Candidate:
     tight: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Solution:
     """A verified point of a :class:`ConvexProgram`.
 

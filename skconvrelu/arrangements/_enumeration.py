@@ -31,7 +31,7 @@ def exact_gates(X: Array, *, max_patterns: int = MAX_EXACT) -> Array:
     ValueError
         If the count in general position exceeds ``max_patterns``, or rounding leaves open what the patterns are.
     """
-    check_count(max_patterns, "max_patterns")
+    check_count(max_patterns, "max_patterns", most=None)
     data, outward = Normals.of(X)
     rows = data[data.distinct()]
     bound = n_patterns_general_position(len(rows), rows.rank)
@@ -132,7 +132,7 @@ def enumerate_arrangements(X: Any, *, max_patterns: int = 100_000, full_dimensio
            [1, 1, 1]])
     """
     X = check_matrix(X)
-    check_count(max_patterns, "max_patterns")
+    check_count(max_patterns, "max_patterns", most=None)
     faces = _Faces(max_patterns)
     faces.visit(Normals.of(X)[0], below=not full_dimensional)
     return faces.patterns()

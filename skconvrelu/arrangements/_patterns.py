@@ -24,3 +24,12 @@ def merge_patterns(X: Any, gates: Array) -> tuple[Array, Mask]:
     keep = np.sort(first)
     keep = keep[patterns[keep].any(axis=1)]
     return np.ascontiguousarray(gates[:, keep]), np.ascontiguousarray(patterns[keep])
+
+
+def merge_sampled(X: Any, gates: Array, known: Array) -> tuple[Array, Mask]:
+    """:func:`merge_patterns` of gates ``known`` and such that were drawn, which are turned round if all of them are off everywhere.
+
+    A gate that is off everywhere is on everywhere once turned round, and drawing it that way was as likely.
+    """
+    kept, patterns = merge_patterns(X, np.hstack([known, gates]))
+    return (kept, patterns) if len(patterns) else merge_patterns(X, np.hstack([known, -gates]))

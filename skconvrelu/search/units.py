@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 _ASIDE = 1e-7
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Units:
     """ReLU units ``(X u_j)_+ v_j'`` with the output intercept left to :meth:`ConvexProgram.best_intercept`.
 

@@ -33,7 +33,7 @@ _LONGEST = 1e6
 _WARM_BARRIER, _WARM_SLACK = 0.3, 10.0
 
 
-@dataclass
+@dataclass(eq=False)
 class _State:
     coef: Array  # (B, d)
     intercept: Array  # (q,) coordinates in the intercept basis
@@ -44,7 +44,7 @@ class _State:
     loss: LossSlacks | None = None  # for piecewise linear losses
 
 
-@dataclass
+@dataclass(eq=False)
 class _Residuals:
     coef: Array
     intercept: Array
@@ -53,7 +53,7 @@ class _Residuals:
     outputs: Array
 
 
-@dataclass
+@dataclass(eq=False)
 class _Direction:
     coef: Array
     intercept: Array

@@ -48,7 +48,7 @@ _CLEARLY_BELOW = 0.95
 _PATIENCE = 6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Point:
     """Variables ``z`` of the loss map and what belongs to them in the present subproblem."""
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu._by_value import ByValue
 from skconvrelu._checks import check_count
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.theory._setting import Setting
@@ -19,8 +20,8 @@ Array = NDArray[np.float64]
 _ROUNDING = 1e-12
 
 
-@dataclass(frozen=True)
-class DescentPath:
+@dataclass(frozen=True, eq=False)
+class DescentPath(ByValue):
     """Networks along a path, each with its training objective.
 
     Attributes

@@ -12,6 +12,7 @@ from scipy.integrate import LSODA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
+from skconvrelu._by_value import ByValue
 from skconvrelu._checks import check_count, check_labels, check_matrix, check_no_missing, check_number
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.theory._setting import check_margin_network
@@ -19,8 +20,8 @@ from skconvrelu.theory._setting import check_margin_network
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class GradientFlow:
+@dataclass(frozen=True, eq=False)
+class GradientFlow(ByValue):
     """A trajectory of :func:`gradient_flow`.
 
     Attributes
@@ -161,7 +162,7 @@ def gradient_flow(
     X = check_matrix(X)
     if loss not in ("log_loss", "exponential", "squared_error"):
         raise ValueError(f"loss must be 'log_loss', 'exponential' or 'squared_error', got {loss!r}.")
-    n_times, max_steps = check_count(n_times, "n_times", 2), check_count(max_steps, "max_steps")
+    n_times, max_steps = check_count(n_times, "n_times", 2), check_count(max_steps, "max_steps", most=None)
     duration, rtol = check_number(duration, "duration", above=0.0), check_number(rtol, "rtol", least=1e-12, below=1.0)
     kink_width = check_number(kink_width, "kink_width", above=0.0, below=1.0)
     if min_log_loss != -np.inf:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import LinearConstraint, linprog, milp
 from sklearn.utils import check_random_state
 
+from skconvrelu._by_value import ByValue
 from skconvrelu._checks import check_count, check_number
 from skconvrelu.arrangements import enumerate_arrangements
 from skconvrelu.losses import BinaryLogLoss, Poisson, SquaredError, SquaredErrorOnCodes
@@ -36,8 +37,8 @@ _WIDER, _WIDEST = 10.0, 1e-2
 _EXCESS = 1e-7
 
 
-@dataclass(frozen=True)
-class OptimalSet:
+@dataclass(frozen=True, eq=False)
+class OptimalSet(ByValue):
     """The optimal set ``{alpha >= 0 : sum_j alpha_j (X u_j)_+ v_j' + 1 b' = fit}`` over fixed unit vectors.
 
     Attributes
@@ -69,8 +70,8 @@ class OptimalSet:
     alpha: Array
     possible: Mask
     dimension: int
-    _setting: Setting = field(repr=False)
-    _equations: tuple[Array, Array] = field(repr=False)
+    _setting: Setting = field(repr=False, compare=False)
+    _equations: tuple[Array, Array] = field(repr=False, compare=False)
 
     @property
     def is_unique(self) -> bool:

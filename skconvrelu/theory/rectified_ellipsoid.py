@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
+from skconvrelu._by_value import ByValue, hash_of_values, same_values
 from skconvrelu._checks import check_count, check_matrix, check_method
 from skconvrelu.row_space import null_space
 from skconvrelu.search.branch_and_bound import exact_price
@@ -39,6 +40,15 @@ class Support(NamedTuple):
     value: float
     upper: float | None
     unit: Array
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, tuple) and same_values(tuple(self), tuple(other))
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash_of_values(self)
 
 
 def support_function(
@@ -119,8 +129,8 @@ def rectified_ellipsoid(X: Any) -> RectifiedEllipsoid:
     return RectifiedEllipsoid(X)
 
 
-@dataclass(frozen=True)
-class RectifiedEllipsoid:
+@dataclass(frozen=True, eq=False)
+class RectifiedEllipsoid(ByValue):
     """``Q = {(X u)_+ : ||u|| <= 1}``, see :func:`rectified_ellipsoid`.
 
     Attributes

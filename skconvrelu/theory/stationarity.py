@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu._by_value import ByValue
 from skconvrelu._checks import check_number
 from skconvrelu.arrangements import enumerate_arrangements
 from skconvrelu.losses import Loss
@@ -29,8 +30,8 @@ _VANISHED = 1e-12
 _MOST_CELLS = 2_000
 
 
-@dataclass(frozen=True)
-class ClarkeStationarity:
+@dataclass(frozen=True, eq=False)
+class ClarkeStationarity(ByValue):
     """How far a network is from a stationary point.
 
     Attributes
@@ -175,8 +176,8 @@ def _check_differentiable(loss: Loss) -> None:
         )
 
 
-@dataclass(frozen=True)
-class SubsampledProgram:
+@dataclass(frozen=True, eq=False)
+class SubsampledProgram(ByValue):
     """A network beside the optimum of the convex program over its own patterns.
 
     Attributes
