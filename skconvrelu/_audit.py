@@ -11,11 +11,10 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from skconvrelu._base import TrainingSet
 from skconvrelu._by_value import ByValue
-from skconvrelu._checks import check_features, check_method, check_number
+from skconvrelu._checks import check_choice, check_features, check_fit_weights, check_method, check_number
 from skconvrelu._classifier import ConvexReLUClassifier
 from skconvrelu._lengths import lengths
 from skconvrelu._regressor import ConvexReLURegressor
-from skconvrelu._sklearn import check_sample_weight
 from skconvrelu.certificate import Certificate
 from skconvrelu.losses import REGRESSION
 from skconvrelu.network import TwoLayerReLU
@@ -125,7 +124,7 @@ def certify_network(
     weights, mlp = _weights(network)
     loss = _loss(loss, mlp)
     features = check_features(X, ensure_min_samples=1)
-    total = float(check_sample_weight(sample_weight, features, dtype=np.float64).sum())
+    total = float(check_fit_weights(sample_weight, features).sum())
     beta = _beta(beta, mlp, total, weights.output_weights.shape[1])
     if features.shape[1] != weights.hidden_weights.shape[0]:
         raise ValueError(
@@ -194,9 +193,7 @@ def _loss(loss: str | None, mlp: MLPRegressor | MLPClassifier | None) -> str:
     if loss is None and own is None:
         raise ValueError("loss must be given for plain weights, such as 'squared_error' or 'log_loss'.")
     chosen = own if loss is None else loss
-    if chosen not in REGRESSION + _CLASSIFICATION:
-        raise ValueError(f"loss must be one of {', '.join(REGRESSION + _CLASSIFICATION)}, got {chosen!r}.")
-    return chosen
+    return check_choice(chosen, "loss", REGRESSION + _CLASSIFICATION)
 
 
 def _beta(beta: Any, mlp: MLPRegressor | MLPClassifier | None, n: float, n_outputs: int) -> float:

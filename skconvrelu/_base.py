@@ -14,10 +14,10 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skconvrelu._checks import check_method
+from skconvrelu._checks import check_fit_weights, check_method, naming
 from skconvrelu._logging import verbosity
 from skconvrelu._progress import Progress
-from skconvrelu._sklearn import CallbackSupportMixin, Interval, StrOptions, check_sample_weight
+from skconvrelu._sklearn import CallbackSupportMixin, Interval, StrOptions
 from skconvrelu._threads import one_blas_thread
 from skconvrelu._training import (
     Options,
@@ -105,12 +105,7 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
         return tags
 
     def _validate_weights(self, X: Any, sample_weight: Any) -> Array:
-        weights = check_sample_weight(sample_weight, X, dtype=np.float64)
-        if (weights < 0.0).any():
-            raise ValueError("sample_weight has negative entries; weights must be nonnegative.")
-        if not (weights > 0.0).any():
-            raise ValueError("All entries of sample_weight are zero; at least one weight must be positive.")
-        return weights
+        return check_fit_weights(sample_weight, X)
 
     @abstractmethod
     def _validated(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> tuple[Any, NDArray[Any], Array]:
@@ -410,7 +405,8 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
     def _outputs(self, X: Any) -> Array:
         """Raw outputs (n_samples, n_outputs) in the dtype of X."""
         network = self.network_
-        X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype=[np.float64, np.float32], reset=False)
+        with naming("X"):
+            X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype=[np.float64, np.float32], reset=False)
         return network.outputs(X).astype(X.dtype, copy=False)
 
 

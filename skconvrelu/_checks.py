@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_array
+from sklearn.utils import check_array, check_random_state
+
+from skconvrelu._sklearn import check_sample_weight
 
 Array = NDArray[np.float64]
 
@@ -31,6 +36,36 @@ def check_features(X: Any, *, sparse: bool = True, **kwargs: Any) -> Any:
         raise kind(f"X must be a matrix of finite numbers, a row a sample: {error}") from error
 
 
+def check_flag(value: Any, name: str) -> bool:
+    """True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{name} must be True or False, got {value!r}.")
+    return bool(value)
+
+
+def check_choice(value: Any, name: str, choices: tuple[str, ...]) -> str:
+    """One of some words."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r}.")
+    return value
+
+
+def check_rng(random_state: Any, name: str = "random_state") -> np.random.RandomState:
+    """The generator that a ``random_state`` stands for."""
+    try:
+        return check_random_state(random_state)
+    except ValueError as error:
+        raise ValueError(f"{name} must be None, an integer from 0 to 2**32 - 1 or a RandomState: {error}") from error
+
+
+def check_shape(values: Any, name: str) -> tuple[int, ...]:
+    """The shape of an array-like; an error names the argument."""
+    try:
+        return np.shape(values)
+    except ValueError as error:
+        raise ValueError(f"{name} must be an array, all its rows of one length: {error}") from error
+
+
 def check_vector(values: Any, name: str) -> Array:
     """Numbers as float64, of any shape; an error names the argument."""
     try:
@@ -44,8 +79,8 @@ def check_vector(values: Any, name: str) -> Array:
 
 def check_labels(y: Any, n: int) -> Array:
     """Labels of two classes as -1 and +1, the larger label positive."""
+    shape = check_shape(y, "y")
     check_no_missing(y)
-    shape = np.shape(y)
     classes, labels = distinct_labels(y) if shape == (n,) else (np.zeros(0), np.zeros(0))
     if len(classes) != 2:
         raise ValueError(
@@ -78,8 +113,24 @@ def check_no_missing(y: Any, name: str = "y") -> None:
         raise ValueError(f"{name} holds NaN, infinite or missing values; drop those samples or impute them.")
 
 
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Have errors about an argument name it, which not all of numpy's and scikit-learn's do."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if re.search(rf"\b{name}\b", str(error)):
+            raise
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name}: {error}") from error
+
+
 def check_known(y: Any, *, numbers: bool) -> None:
     """What scikit-learn does not say, or not clearly, of the targets of a fit: missing ones of every kind, and such as are no numbers."""
+    if y is not None and len(check_shape(y, "y")) not in (1, 2):
+        raise ValueError(f"y must be a 1d array, or one of a row for each sample; got an array of shape {np.shape(y)}.")
+    if y is not None and not np.shape(y)[0]:
+        raise ValueError("y has no samples.")
     if y is None or getattr(getattr(y, "dtype", None), "kind", "O") in "biufc":  # it does
         return
     check_no_missing(y)
@@ -105,6 +156,21 @@ def check_class_weight(class_weight: dict[Any, Any], classes: NDArray[Any]) -> A
     for label, weight in class_weight.items():
         check_number(weight, f"class_weight of {label!r}", least=0.0)
     return np.array([float(class_weight.get(label, 1.0)) for label in classes.tolist()])
+
+
+def check_fit_weights(sample_weight: Any, X: Any) -> Array:
+    """Finite nonnegative weights (n,) of a fit, not all zero; None is ones, a number stands for every sample."""
+    with naming("sample_weight"):
+        if sample_weight is not None:
+            check_vector(sample_weight, "sample_weight")
+        weights = check_sample_weight(sample_weight, X, dtype=np.float64)
+    if not np.isfinite(weights).all():
+        raise ValueError("sample_weight holds NaN or infinite entries; weights must be finite.")
+    if (weights < 0.0).any():
+        raise ValueError("sample_weight has negative entries; weights must be nonnegative.")
+    if not (weights > 0.0).any():
+        raise ValueError("All entries of sample_weight are zero; at least one weight must be positive.")
+    return weights
 
 
 def check_weights(sample_weight: Any, n: int) -> Array:
@@ -138,8 +204,7 @@ def check_number(
 
 def check_method(method: Any, time_limit: Any) -> None:
     """Validate how prices are found, and for how long."""
-    if method not in ("search", "exact"):
-        raise ValueError(f"method must be 'search' or 'exact', got {method!r}.")
+    check_choice(method, "method", ("search", "exact"))
     if time_limit is not None and not (isinstance(time_limit, Real) and float(time_limit) >= 0.0):
         raise ValueError(f"time_limit must be None or a nonnegative number of seconds, got {time_limit!r}.")
 

@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from skconvrelu._base import BaseConvexReLU
-from skconvrelu._checks import check_class_weight, check_known
+from skconvrelu._checks import check_class_weight, check_known, naming
 from skconvrelu._sklearn import StrOptions, fit_context, with_callbacks
 from skconvrelu.losses import Loss, classification_loss
 
@@ -214,7 +214,8 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
 
     def _validated(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> tuple[Any, NDArray[Any], Array]:
         check_known(y, numbers=False)
-        X, y = validate_data(self, X, y, reset=reset, accept_sparse=("csr", "csc"), dtype=[np.float64, np.float32])
+        with naming("X"):
+            X, y = validate_data(self, X, y, reset=reset, accept_sparse=("csr", "csc"), dtype=[np.float64, np.float32])
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         weights = self._validate_weights(X, sample_weight)

@@ -184,7 +184,8 @@ class _ChoosesBeta(BaseConvexReLU):
         """
         # splits that are given want no metadata, like the default; a generator of them must not be read here
         splitter = check_cv(self.cv if isinstance(self.cv, Integral) or hasattr(self.cv, "split") else None)
-        router = MetadataRouter(owner=self).add_self_request(self)
+        # a name: older releases copy the owner, and there is no copy of a generator
+        router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
         router.add(splitter=splitter, method_mapping=MethodMapping().add(caller="fit", callee="split"))
         if self.scoring is not None:
             scorer = check_scoring(self, self.scoring)

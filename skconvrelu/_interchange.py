@@ -10,7 +10,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.validation import check_is_fitted
 
-from skconvrelu._checks import check_no_missing
+from skconvrelu._checks import check_no_missing, check_shape
 
 Array = NDArray[np.float64]
 Layers = tuple[Array, Array, Array, Array]
@@ -27,7 +27,7 @@ def layers_of(mlp: Any) -> Layers:
         If it has more than one hidden layer, another activation than "relu", or an output that no network here has.
     """
     if not isinstance(mlp, (MLPRegressor, MLPClassifier)):
-        raise TypeError(f"network must be a fitted MLPRegressor or MLPClassifier, got {type(mlp).__name__}.")
+        raise TypeError(f"network: mlp must be a fitted MLPRegressor or MLPClassifier, got {type(mlp).__name__}.")
     check_is_fitted(mlp)
     if len(mlp.coefs_) != 2 or mlp.activation != "relu":
         raise ValueError(
@@ -42,7 +42,7 @@ def layers_of(mlp: Any) -> Layers:
 
 def check_classes(classes: Any, n_outputs: int) -> NDArray[Any]:
     """Distinct labels, sorted, for a network with so many outputs: two for one, else one an output."""
-    if np.ndim(classes) != 1:
+    if len(check_shape(classes, "classes")) != 1:
         raise ValueError(f"classes must be a list of labels, got {classes!r}.")
     check_no_missing(classes, "classes")
     distinct = np.unique(np.asarray(classes))

@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from skconvrelu._by_value import ByValue
-from skconvrelu._checks import check_features, check_number, check_vector, check_weights
+from skconvrelu._checks import check_features, check_flag, check_number, check_shape, check_vector, check_weights
 from skconvrelu._dependence import independent_scales
 from skconvrelu._interchange import check_classes, fitted_mlp, layers_of
 from skconvrelu._lengths import lengths
@@ -63,7 +63,7 @@ class TwoLayerReLU(ByValue):
         fits = W1.ndim == W2.ndim == 2 and b1.shape == W1.shape[1:] == W2.shape[:1] and b2.shape == W2.shape[1:]
         if not fits:
             raise ValueError(
-                "network: hidden weights, hidden biases, output weights and output biases must have shapes (n_features, m), (m,), "
+                "network: hidden_weights, hidden_biases, output_weights and output_biases must have shapes (n_features, m), (m,), "
                 f"(m, K), (K,); got {', '.join(str(a.shape) for a in arrays)}."
             )
         if self.gates is not None:
@@ -106,6 +106,19 @@ class TwoLayerReLU(ByValue):
         biases : bool
         gates : ndarray of shape (d, m), default=None
         """
+        coef, directions = check_vector(coef, "coef"), check_vector(directions, "directions")
+        intercept = check_vector(intercept, "intercept")
+        if (
+            coef.ndim != 2
+            or directions.ndim != 2
+            or len(coef) != len(directions)
+            or np.shape(intercept) != directions.shape[1:]
+        ):
+            raise ValueError(
+                "coef, directions and intercept must have shapes (m, d), (m, K) and (K,); "
+                f"got {coef.shape}, {directions.shape} and {np.shape(intercept)}."
+            )
+        check_flag(biases, "biases")
         root = np.sqrt(np.linalg.norm(coef, axis=1))[:, None]
         units = coef / np.where(root > 0.0, root, 1.0)
         split = coef.shape[1] - 1 if biases else coef.shape[1]
@@ -262,6 +275,7 @@ class TwoLayerReLU(ByValue):
 
     def permute(self, order: Any) -> TwoLayerReLU:
         """The same function with its units in another order, ``order`` a permutation of ``range(m)``."""
+        check_shape(order, "order")
         order = np.asarray(order, dtype=np.intp) if np.size(order) == 0 else np.asarray(order)
         if (
             order.ndim != 1
@@ -289,7 +303,7 @@ class TwoLayerReLU(ByValue):
         ValueError
             If there is no such unit or the shares are no shares.
         """
-        shares = np.asarray(shares, dtype=np.float64)
+        shares = check_vector(shares, "shares")
         if shares.ndim != 1 or not (shares > 0.0).all() or abs(shares.sum() - 1.0) > 1e-12:
             raise ValueError(f"shares must be positive and sum to one, got {shares!r}.")
         if not isinstance(unit, Integral) or isinstance(unit, bool) or not 0 <= unit < self.n_hidden:
@@ -373,6 +387,11 @@ class TwoLayerReLU(ByValue):
 
     def weighed(self, scales: Array) -> TwoLayerReLU:
         """Contributions of the units times nonnegative ``scales`` (m,), both layers sharing them; those at zero are left out."""
+        scales = check_vector(scales, "scales")
+        if scales.shape != (self.n_hidden,) or not (scales >= 0.0).all():
+            raise ValueError(
+                f"scales must be {self.n_hidden} nonnegative numbers, one a hidden unit, got shape {scales.shape}."
+            )
         root = np.sqrt(scales)
         return self.rescaled(root, root)._kept()
 
@@ -416,6 +435,11 @@ class TwoLayerReLU(ByValue):
 
     def rescaled(self, left: Array, right: Array) -> TwoLayerReLU:
         """Hidden weights and biases of each unit times ``left`` (m,), its output weights times ``right`` (m,)."""
+        left, right = check_vector(left, "left"), check_vector(right, "right")
+        if left.shape != (self.n_hidden,) or right.shape != (self.n_hidden,):
+            raise ValueError(
+                f"left and right must have a scale for each of the {self.n_hidden} hidden units; got shapes {left.shape} and {right.shape}."
+            )
         return replace(
             self, hidden_weights=self.hidden_weights * left, hidden_biases=self.hidden_biases * left,
             output_weights=self.output_weights * right[:, None],
@@ -426,9 +450,9 @@ class TwoLayerReLU(ByValue):
             raise ValueError(f"{name} is for ReLU networks; this one is gated.")
 
 
-def check_is_network(network: Any) -> None:
+def check_is_network(network: Any, name: str = "network") -> None:
     """Statements and pictures are of plain networks, not about estimators that have one."""
     if not isinstance(network, TwoLayerReLU):
         raise TypeError(
-            f"network must be a TwoLayerReLU, such as the network_ of a fit or TwoLayerReLU.from_mlp; got {type(network).__name__}."
+            f"{name} must be a TwoLayerReLU, such as the network_ of a fit or TwoLayerReLU.from_mlp; got {type(network).__name__}."
         )

@@ -337,9 +337,7 @@ def test_audits_of_data_frames(kind):
 
 
 def test_one_weight_for_all_samples_weighs_each():
-    mlp = MLPRegressor(hidden_layer_sizes=(4,), alpha=0.1, solver="lbfgs", random_state=0, max_iter=300).fit(
-        LINE, np.abs(LINE[:, 0])
-    )
+    mlp = TwoLayerReLU(*V_SHAPE).to_mlp().set_params(alpha=0.1)
     one, each = _audit(mlp, beta=None, sample_weight=2.0), _audit(mlp, beta=None, sample_weight=np.full(21, 2.0))
     assert one.beta == each.beta == pytest.approx(0.1 / 42.0)
     assert one.objective == each.objective

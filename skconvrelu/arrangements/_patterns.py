@@ -13,7 +13,15 @@ Mask = NDArray[np.bool_]
 
 def patterns_of(X: Any, gates: Array) -> Mask:
     """Patterns ``1[X g >= 0]`` as rows, bool (P, n); X X or sparse (n, d), gates (d, P)."""
-    return np.ascontiguousarray((np.asarray(X @ gates) >= 0.0).T)
+    try:
+        values = np.asarray(X @ gates)
+        if values.ndim != 2:
+            raise ValueError(f"their product has shape {values.shape}.")
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"X (n, d) and gates (d, P) must be matrices of numbers that can be multiplied: {error}"
+        ) from error
+    return np.ascontiguousarray((values >= 0.0).T)
 
 
 def merge_patterns(X: Any, gates: Array) -> tuple[Array, Mask]:

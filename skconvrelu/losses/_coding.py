@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu._checks import check_no_missing, check_number, check_vector, distinct_labels
+from skconvrelu._checks import check_choice, check_no_missing, check_number, check_shape, check_vector, distinct_labels
 from skconvrelu.losses._base import Loss
 from skconvrelu.losses._piecewise import AbsoluteError, HardMargin, Hinge, Huber, Quantile, SquaredHinge
 from skconvrelu.losses._smooth import BinaryLogLoss, MultinomialLogLoss, Poisson, SquaredError, SquaredErrorOnCodes
@@ -72,10 +72,10 @@ def coded_targets(loss: str, y: Any, **params: float) -> tuple[Loss, Array]:
         If no loss of penalised training has that name, y holds what it cannot fit, or there is one class only.
     """
     penalised = tuple(name for name in CLASSIFICATION if name != "hard_margin")
-    if not isinstance(loss, str) or loss not in REGRESSION + penalised:
-        raise ValueError(f"loss must be one of {', '.join(REGRESSION + penalised)}, got {loss!r}.")
-    if np.ndim(y) == 0:
-        raise ValueError(f"y must have a target for each sample, got the single value {y!r}.")
+    check_choice(loss, "loss", REGRESSION + penalised)
+    shape = check_shape(y, "y")
+    if not shape or not shape[0]:
+        raise ValueError(f"y must have a target for each sample, got {y!r}.")
     check_no_missing(y)
     if loss in REGRESSION:
         targets = check_vector(y, "y")
@@ -84,8 +84,8 @@ def coded_targets(loss: str, y: Any, **params: float) -> tuple[Loss, Array]:
         targets = targets.reshape(len(targets), -1)
         check_targets(loss, targets)
         return regression_loss(loss, **params), targets
-    if np.ndim(y) != 1 and np.size(y) != len(y):
-        raise ValueError(f"y must be a list of labels, one a sample, got shape {np.shape(y)}.")
+    if len(shape) != 1 and np.prod(shape) != shape[0]:
+        raise ValueError(f"y must be a list of labels, one a sample, got shape {shape}.")
     if params:
         raise ValueError(f"loss={loss!r} has no parameters, got {', '.join(params)}.")
     classes, labels = distinct_labels(y)

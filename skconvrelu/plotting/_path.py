@@ -61,6 +61,8 @@ class BetaPathDisplay:
     @classmethod
     def from_path(cls, path: BetaPath, *, ax: Any = None) -> BetaPathDisplay:
         """Draw the objective and the number of hidden units of :func:`skconvrelu.convex_relu_path`."""
+        if not isinstance(path, BetaPath):
+            raise TypeError(f"path must be a BetaPath, as convex_relu_path returns; got {type(path).__name__}.")
         return cls(betas=path.betas, curve=path.objectives, curve_name="objective", n_units=path.n_units).plot(ax)
 
     @classmethod

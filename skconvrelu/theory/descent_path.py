@@ -103,7 +103,7 @@ def descent_path(
         X, y, beta=beta, loss=loss, sample_weight=sample_weight, fit_intercept=fit_intercept, **params
     )
     setting.check_network(network)
-    setting.check_network(optimum)
+    setting.check_network(optimum, "optimum")
     n_steps = check_count(n_steps, "n_steps")
     steps = [("balance", part) for part in _balancing(network, n_steps)]
     steps += [("merge", part) for part in _merging(network.balance(), setting.features, n_steps)]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skconvrelu._by_value import ByValue
-from skconvrelu._checks import check_number
+from skconvrelu._checks import check_choice, check_number
 from skconvrelu.arrangements import enumerate_arrangements
 from skconvrelu.losses import Loss
 from skconvrelu.network import TwoLayerReLU
@@ -265,6 +265,7 @@ def subsampled_program(
     (True, False)
     """
     tol = check_number(tol, "tol", above=0.0)
+    check_choice(solver, "solver", ("auto", "mosek", "clarabel", "scipy"))
     setting = Setting.build(
         X, y, beta=beta, loss=loss, sample_weight=sample_weight, fit_intercept=fit_intercept, **params
     )
