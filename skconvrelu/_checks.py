@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.utils import check_array, check_random_state
 
 from skconvrelu._sklearn import check_sample_weight
@@ -23,14 +24,14 @@ MOST_ENTRIES = np.iinfo(np.intp).max // np.dtype(np.float64).itemsize
 
 def check_matrix(X: Any) -> Array:
     """A finite dense float64 matrix with at least one row and column."""
-    return np.asarray(check_features(X, sparse=False, dtype=np.float64, ensure_min_samples=1), dtype=np.float64)
+    return np.asarray(check_features(X, accept_sparse=False, dtype=np.float64, ensure_min_samples=1), dtype=np.float64)
 
 
-def check_features(X: Any, *, sparse: bool = True, **kwargs: Any) -> Any:
+def check_features(X: Any, *, accept_sparse: bool = True, **kwargs: Any) -> Any:
     """A finite matrix of numbers, from any data frame whose entries are all there; an error names X."""
     kwargs = {"dtype": [np.float64, np.float32], "ensure_min_samples": 0, **kwargs}
     try:
-        return check_array(X, accept_sparse=("csr", "csc") if sparse else False, input_name="X", **kwargs)
+        return check_array(X, accept_sparse=("csr", "csc") if accept_sparse else False, input_name="X", **kwargs)
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"X must be a matrix of finite numbers, a row a sample: {error}") from error
@@ -61,7 +62,7 @@ def check_rng(random_state: Any, name: str = "random_state") -> np.random.Random
 def check_shape(values: Any, name: str) -> tuple[int, ...]:
     """The shape of an array-like; an error names the argument."""
     try:
-        return np.shape(values)
+        return np.asarray(values).shape
     except ValueError as error:
         raise ValueError(f"{name} must be an array, all its rows of one length: {error}") from error
 
@@ -127,11 +128,13 @@ def naming(name: str) -> Iterator[None]:
 
 def check_known(y: Any, *, numbers: bool) -> None:
     """What scikit-learn does not say, or not clearly, of the targets of a fit: missing ones of every kind, and such as are no numbers."""
-    if y is not None and len(check_shape(y, "y")) not in (1, 2):
-        raise ValueError(f"y must be a 1d array, or one of a row for each sample; got an array of shape {np.shape(y)}.")
-    if y is not None and not np.shape(y)[0]:
-        raise ValueError("y has no samples.")
-    if y is None or getattr(getattr(y, "dtype", None), "kind", "O") in "biufc":  # it does
+    if y is not None and not sparse.issparse(y):
+        shape = check_shape(y, "y")
+        if len(shape) not in (1, 2):
+            raise ValueError(f"y must be a 1d array, or one of a row for each sample; got an array of shape {shape}.")
+        if not shape[0]:
+            raise ValueError("y has no samples.")
+    if y is None or sparse.issparse(y) or getattr(getattr(y, "dtype", None), "kind", "O") in "biufc":  # it does
         return
     check_no_missing(y)
     if numbers:

@@ -110,7 +110,7 @@ class _ChoosesBeta(BaseConvexReLU):
         """Metadata for the splitter, and for the scorer on all rows."""
         if not routing_enabled():
             return {}
-        if sample_weight is not None and np.ndim(sample_weight) == 0:  # one weight for all rows
+        if sample_weight is not None and np.asarray(sample_weight).ndim == 0:  # one weight for all rows
             sample_weight = np.full(len(data.y), float(sample_weight))
         routed = process_routing(self, "fit", sample_weight=sample_weight, **params)
         return {"splitter": routed.splitter.split, "scorer": routed.scorer.score if "scorer" in routed else {}}

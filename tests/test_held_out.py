@@ -27,7 +27,7 @@ def _labels(n=24):
 
 
 class Scripted:
-    """Scores from a table (n_betas, n_folds), by the penalty's distance from the path's start and the rows held out."""
+    """Scores from a table (n_betas, n_folds), in the order in which they are asked for."""
 
     def __init__(self, table, n_folds):
         self.table, self.n_folds, self.calls = np.asarray(table, dtype=float), n_folds, 0
