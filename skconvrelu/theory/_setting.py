@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu._checks import check_flag, check_matrix, check_number, check_weights
+from skconvrelu._checks import check_flag, check_matrix, check_number, check_shape, check_weights
 from skconvrelu.losses import Loss, check_targets, coded_targets
 from skconvrelu.network import TwoLayerReLU, check_is_network
 from skconvrelu.program import ConvexProgram
@@ -52,6 +52,10 @@ class Setting:
         cls, X: Any, y: Any, *, beta: float, loss: str, sample_weight: Any, fit_intercept: bool, **params: float
     ) -> Setting:
         features, fit_intercept = check_matrix(X), check_flag(fit_intercept, "fit_intercept")
+        if not check_shape(y, "y"):
+            raise ValueError(
+                f"y must have a target for each of the {len(features)} samples, got the single value {y!r}."
+            )
         kind, Y = coded_targets(loss, y, **params)
         if len(Y) != len(features):
             raise ValueError(f"y has {len(Y)} samples, X has {len(features)}.")
