@@ -8,20 +8,28 @@ the row, and the mean over all sets. At most 600 training rows of each set, 3 fo
 from __future__ import annotations
 
 import argparse
-import warnings
+from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss, mean_squared_error
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
-import skconvrelu._base as base
 from benchmarks.datasets import REGRESSION, classification_names, load, training_rows
-from skconvrelu import ConvexReLUClassifier, ConvexReLURegressor
+from benchmarks.protocol import estimator_for, quiet_fit
 
 FRACTIONS = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003)
+
+
+def fitted(regression: bool, fraction: float, X: np.ndarray, y: np.ndarray, n_arrangements: int) -> Any:
+    """The sampled program solved at beta="auto", were that this fraction of beta_max."""
+    model = estimator_for(regression)(
+        n_arrangements=n_arrangements, refine=False, tol=1e-3, random_state=0, solver="scipy"
+    )
+    with patch("skconvrelu._training.AUTO_FRACTION", fraction):
+        return quiet_fit(model, X, y)
 
 
 def curve(name: str, n_arrangements: int, max_rows: int) -> list[float]:
@@ -35,12 +43,7 @@ def curve(name: str, n_arrangements: int, max_rows: int) -> list[float]:
     for k, (train, valid) in enumerate(folds.split(X, y)):
         scaler = StandardScaler().fit(X[train])
         for j, fraction in enumerate(FRACTIONS):
-            base.AUTO_FRACTION = fraction
-            estimator = ConvexReLURegressor if regression else ConvexReLUClassifier
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ConvergenceWarning)
-                model = estimator(n_arrangements=n_arrangements, refine=False, tol=1e-3, random_state=0, solver="scipy")
-                model.fit(scaler.transform(X[train]), y[train])
+            model = fitted(regression, fraction, scaler.transform(X[train]), y[train], n_arrangements)
             V = scaler.transform(X[valid])
             if regression:
                 losses[k, j] = np.sqrt(mean_squared_error(y[valid], model.predict(V)))

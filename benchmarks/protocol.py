@@ -17,6 +17,7 @@ from sklearn.metrics import log_loss, mean_squared_error
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from skconvrelu import ConvexReLUClassifier, ConvexReLURegressor
+from skconvrelu._training import AUTO_FRACTION
 
 
 def quiet_fit(model: Any, X: np.ndarray, y: np.ndarray) -> Any:
@@ -32,11 +33,11 @@ def estimator_for(regression: bool) -> Any:
 
 
 def beta_max(regression: bool, X: np.ndarray, y: np.ndarray, *, fit_intercept: bool = True) -> float:
-    """The smallest penalty whose optimum is the zero network, as searched: a hundred times what beta="auto" takes."""
+    """The smallest penalty whose optimum is the zero network, as searched: what beta="auto" takes a fraction of."""
     model = estimator_for(regression)(
         refine=False, n_arrangements=20, fit_intercept=fit_intercept, tol=0.1, random_state=0
     )
-    return float(quiet_fit(model, X, y).beta_) / 0.01
+    return float(quiet_fit(model, X, y).beta_) / AUTO_FRACTION
 
 
 def cross_validated_beta(

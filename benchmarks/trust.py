@@ -38,8 +38,11 @@ REGRESSION = ("squared_error", "huber", "absolute_error", "quantile", "poisson")
 CLASSIFICATION = ("log_loss", "hinge", "squared_hinge", "squared_error")
 #: arguments one of which a refusal has to name
 NAMES = ("X", "y", "sample_weight", "beta", "epsilon", "arrangements", "class_weight", "shared_units")
+#: share of the objective by which the verifier's bound may be below the published one: its multipliers are no better than nearly
+#: parallel rows let them be
+SUPPORTED = 1e-6
 #: seconds that a fit may take, objectives and bounds may differ by so much of their size, and convex weights may leave their cones
-LIMIT, ROUNDING, CONES = 10.0, 1e-11, 1e-6
+LIMIT, ROUNDING, CONES = 10.0, 1e-11, 1e-7
 
 
 @dataclass
@@ -193,7 +196,9 @@ def run(number: int) -> Outcome:
     outcome = Outcome(number, problem.kinds)
     attained, claims = [], []
     with threadpool_limits(1):
-        for seed, changes in ((0, {}), (1, _again(problem))):
+        for seed in (0, 1):
+            # the automatic penalty is what a search meets, and another one may meet a little more
+            changes = {"beta": claims[0].beta_, **_again(problem)} if claims else {}
             model = _fitted(problem, seed, changes, outcome)
             if model is None:
                 continue
@@ -235,7 +240,9 @@ def _fitted(problem: Problem, seed: int, changes: dict[str, Any], outcome: Outco
     seconds = time.perf_counter() - begin
     if seconds > LIMIT:
         outcome.failures.append(f"slow: {seconds:.0f} s")
-    for warning in caught:
+    if model is not None:
+        model.said = " ".join(str(warning.message) for warning in caught)
+    for warning in {(str(w.message), w.category): w for w in caught}.values():
         if not issubclass(warning.category, ConvergenceWarning) and not str(warning.message).startswith(
             "X: its columns"
         ):
@@ -248,14 +255,14 @@ def _verified(problem: Problem, model: Any, outcome: Outcome) -> float | None:
     found = verify(model, problem.X, problem.y, sample_weight=problem.weights)
     certificate = model.certificate_
     size = max(abs(found.objective), abs(certificate.objective), found.objective - certificate.least_loss)
-    if not np.isfinite(found.objective) or abs(found.objective - certificate.objective) > 1e-6 * size:
+    if not abs(found.objective - certificate.objective) <= ROUNDING * size + 2.0 * found.double_error:
         outcome.failures.append(f"objective {certificate.objective!r}, computed again {found.objective!r}")
         return None
     if certificate.lower_bound_solved > found.objective + ROUNDING * size:
         outcome.failures.append(f"solved bound {certificate.lower_bound_solved!r} above {found.objective!r}")
-    if certificate.lower_bound_solved > found.lower_bound + 1e-8 * size:
+    if certificate.lower_bound_solved > found.lower_bound + SUPPORTED * size:
         outcome.failures.append(f"solved bound {certificate.lower_bound_solved!r}, verified only {found.lower_bound!r}")
-    if found.cone_violation > CONES:
+    if found.cone_violation > CONES and "outside the cone" not in model.said:
         outcome.failures.append(f"cones left by {found.cone_violation:.1e}")
     outcome.proven += certificate.lower_bound_proven is not None
     return found.objective

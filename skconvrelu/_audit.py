@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from skconvrelu._checks import check_method, check_number
+from skconvrelu._base import TrainingSet
+from skconvrelu._by_value import ByValue
+from skconvrelu._checks import check_choice, check_features, check_fit_weights, check_method, check_number
 from skconvrelu._classifier import ConvexReLUClassifier
 from skconvrelu._regressor import ConvexReLURegressor
 from skconvrelu.certificate import Certificate
 from skconvrelu.losses import REGRESSION
 from skconvrelu.network import TwoLayerReLU
+from skconvrelu.rounding import lengths_of_any_size
 from skconvrelu.search.units import Units
 
 Array = NDArray[np.float64]
@@ -23,8 +26,8 @@ Array = NDArray[np.float64]
 _CLASSIFICATION = ("log_loss", "hinge", "squared_hinge")
 
 
-@dataclass(frozen=True)
-class NetworkAudit:
+@dataclass(frozen=True, eq=False)
+class NetworkAudit(ByValue):
     """What :func:`certify_network` found.
 
     Attributes
@@ -48,7 +51,7 @@ class NetworkAudit:
     gap: float
     beta: float
     certificate: Certificate
-    model: ConvexReLURegressor | ConvexReLUClassifier
+    model: ConvexReLURegressor | ConvexReLUClassifier = field(compare=False)
     network: TwoLayerReLU
 
 
@@ -121,21 +124,22 @@ def certify_network(
     check_method(method, time_limit)
     weights, mlp = _weights(network)
     loss = _loss(loss, mlp)
-    X = X if hasattr(X, "shape") else np.asarray(X)
-    total = X.shape[0] if sample_weight is None else float(np.sum(sample_weight))
+    features = check_features(X, ensure_min_samples=1)
+    total = float(check_fit_weights(sample_weight, features).sum())
     beta = _beta(beta, mlp, total, weights.output_weights.shape[1])
-    if X.ndim != 2 or X.shape[1] != weights.hidden_weights.shape[0]:
+    if features.shape[1] != weights.hidden_weights.shape[0]:
         raise ValueError(
-            f"X has shape {X.shape}, but the network takes {weights.hidden_weights.shape[0]} features: "
+            f"X has shape {features.shape}, but the network takes {weights.hidden_weights.shape[0]} features: "
             "give the data it was trained on."
         )
     estimator = ConvexReLURegressor if loss in REGRESSION else ConvexReLUClassifier
     model = estimator(beta, loss=loss, **params)
     if not model.refine or model.activation != "relu":
         raise ValueError("certify_network starts a search from the network: it needs refine on and activation='relu'.")
+    weights = weights.balance()
     units = _units(weights)
+    given = _objective(model._training_set(X, y, sample_weight, reset=True), weights, units, beta)
     model._fit_from(X, y, sample_weight, units, None if time_limit is None else time.monotonic() + time_limit)
-    given = model._objective_of(X, y, sample_weight, weights, units)
     if method == "exact":
         model.certify(X, y, sample_weight=sample_weight, method="exact", time_limit=time_limit)
     certificate = model.certificate_
@@ -150,6 +154,23 @@ def certify_network(
         model=model,
         network=model.network_,
     )
+
+
+def _objective(data: TrainingSet, network: TwoLayerReLU, units: Units, beta: float) -> float:
+    """Objective of the network that was given, its output intercepts as they are."""
+    if data.Y.shape[1] != network.output_weights.shape[1]:
+        raise ValueError(
+            f"network has {network.output_weights.shape[1]} outputs for targets y that need {data.Y.shape[1]}: give the data it was "
+            "trained on."
+        )
+    with np.errstate(over="ignore", invalid="ignore"):
+        losses = data.loss.value(network.outputs(data.X), data.Y) - data.loss.dropped(data.Y)
+        objective = float(data.weights @ losses / data.weights.sum() + beta * units.norms().sum())
+    if not np.isfinite(objective):  # that of units beyond the largest number is not, either
+        raise ValueError(
+            "network has weights so large that its objective on X and y is beyond the largest number; train it on scaled data."
+        )
+    return objective
 
 
 def _weights(network: Any) -> tuple[TwoLayerReLU, MLPRegressor | MLPClassifier | None]:
@@ -173,9 +194,7 @@ def _loss(loss: str | None, mlp: MLPRegressor | MLPClassifier | None) -> str:
     if loss is None and own is None:
         raise ValueError("loss must be given for plain weights, such as 'squared_error' or 'log_loss'.")
     chosen = own if loss is None else loss
-    if chosen not in REGRESSION + _CLASSIFICATION:
-        raise ValueError(f"loss must be one of {', '.join(REGRESSION + _CLASSIFICATION)}, got {chosen!r}.")
-    return chosen
+    return check_choice(chosen, "loss", REGRESSION + _CLASSIFICATION)
 
 
 def _beta(beta: Any, mlp: MLPRegressor | MLPClassifier | None, n: float, n_outputs: int) -> float:
@@ -191,8 +210,10 @@ def _beta(beta: Any, mlp: MLPRegressor | MLPClassifier | None, n: float, n_outpu
 def _units(weights: TwoLayerReLU) -> Units:
     """One unit for each hidden unit and output it feeds, the hidden bias as last entry."""
     vectors = np.vstack([weights.hidden_weights, weights.hidden_biases]).T
-    unit, output = np.nonzero(weights.output_weights * np.linalg.norm(vectors, axis=1)[:, None])
+    unit, output = np.nonzero(weights.output_weights * (lengths_of_any_size(vectors) > 0.0)[:, None])
     strength = weights.output_weights[unit, output]
     directions = np.zeros((len(unit), weights.output_weights.shape[1]))
     directions[np.arange(len(unit)), output] = np.sign(strength)
-    return Units(vectors[unit] * np.abs(strength)[:, None], directions)
+    with np.errstate(over="ignore"):
+        units = Units(vectors[unit] * np.abs(strength)[:, None], directions)
+        return units[units.norms() > 0.0]  # what is so small that its square is zero changes nothing

@@ -15,10 +15,10 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skconvrelu._checks import check_method
+from skconvrelu._checks import check_fit_weights, check_method, naming
 from skconvrelu._logging import verbosity
 from skconvrelu._progress import Progress
-from skconvrelu._sklearn import CallbackSupportMixin, Interval, StrOptions, check_sample_weight
+from skconvrelu._sklearn import CallbackSupportMixin, Interval, StrOptions
 from skconvrelu._threads import one_blas_thread
 from skconvrelu._training import (
     Options,
@@ -30,6 +30,7 @@ from skconvrelu._training import (
 )
 from skconvrelu._whole import all_or_nothing
 from skconvrelu.arrangements import merge_patterns, patterns_of
+from skconvrelu.arrangements._patterns import merge_sampled
 from skconvrelu.certificate import Certificate
 from skconvrelu.losses import HardMargin, Loss
 from skconvrelu.network import TwoLayerReLU
@@ -46,7 +47,7 @@ logger = logging.getLogger(__name__)
 _SAMPLERS = {"gaussian", "sparse", "data", "exact"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Previous:
     """What warm_start keeps of the last fit, in the coordinates of the data: a gate for each unit, and the units."""
 
@@ -54,7 +55,7 @@ class _Previous:
     units: Units
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrainingSet:
     """Validated data.
 
@@ -106,12 +107,7 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
         return tags
 
     def _validate_weights(self, X: Any, sample_weight: Any) -> Array:
-        weights = check_sample_weight(sample_weight, X, dtype=np.float64)
-        if (weights < 0.0).any():
-            raise ValueError("sample_weight has negative entries; weights must be nonnegative.")
-        if not (weights > 0.0).any():
-            raise ValueError("All entries of sample_weight are zero; at least one weight must be positive.")
-        return weights
+        return check_fit_weights(sample_weight, X)
 
     @abstractmethod
     def _validated(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> tuple[Any, NDArray[Any], Array]:
@@ -186,12 +182,6 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
     def _shares(self, Y: Array) -> bool:
         """Whether hidden units feed several outputs."""
         return bool(self.shared_units) and Y.shape[1] > 1
-
-    def _objective_of(self, X: Any, y: Any, sample_weight: Any, network: TwoLayerReLU, units: Units) -> float:
-        """Objective of another network on the training data of this fit, its output intercepts as they are."""
-        data = self._training_set(X, y, sample_weight, reset=False)
-        losses = data.loss.value(network.outputs(data.X), data.Y) - data.loss.dropped(data.Y)
-        return float(data.weights @ losses / data.weights.sum() + self.beta_ * units.norms().sum())
 
     def _train(
         self, problem: Problem, beta: float | str, progress: Progress, start: Units | None, target: dict[str, Any],
@@ -268,9 +258,11 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
             gates = _check_gates(given, X.shape[1], self.fit_intercept)
         else:
             gates = _check_gates(self.arrangements, X.shape[1], self.fit_intercept)
-        if previous is not None:
-            gates = np.hstack([previous.gates, gates])
-        gates, patterns = merge_patterns(X, gates)
+        known = gates[:, :0] if previous is None else previous.gates
+        if isinstance(self.arrangements, str):
+            gates, patterns = merge_sampled(X, gates, known)
+        else:
+            gates, patterns = merge_patterns(X, np.hstack([known, gates]))
         if not len(patterns):
             raise ValueError(
                 "arrangements: no gate activates any sample; give gates g with X @ g >= 0 for some sample."
@@ -388,10 +380,11 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
         dual = np.zeros_like(problem.rows.Y)
         known = problem.rows.inverse >= 0
         intercept = problem.coordinates.intercept_inward(self.intercepts_[1])
-        objective = program.loss_value(units.outputs(program.X) + intercept) + program.penalty(units.coef)
-        if len(dual_coef) != len(known) or not np.isclose(
-            objective, problem.objective_inward(self.objective_), rtol=1e-6
-        ):
+        outputs = units.outputs(program.X) + intercept
+        objective = program.loss_value(outputs) + program.penalty(units.coef)
+        rounding = 2.0 * program.objective_error(outputs, units.coef)
+        stored = problem.objective_inward(self.objective_)
+        if len(dual_coef) != len(known) or not abs(objective - stored) <= 1e-6 * abs(stored) + rounding:
             raise ValueError(
                 "certify: X, y and sample_weight must be the training data of this fit; their objective differs."
             )
@@ -427,12 +420,14 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
             gates = self.arrangements_[:, self.convex_arrangements_]
             if not self.fit_intercept:
                 gates = np.vstack([gates, np.zeros(gates.shape[1])])
-        return TwoLayerReLU(self.coefs_[0], self.intercepts_[0], self.coefs_[1], self.intercepts_[1], gates)
+        (W1, W2), (b1, b2) = self.coefs_, self.intercepts_
+        return TwoLayerReLU(W1, b1, W2, b2, gates, getattr(self, "classes_", None))
 
     def _outputs(self, X: Any) -> Array:
         """Raw outputs (n_samples, n_outputs) in the dtype of X."""
         network = self.network_
-        X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype=[np.float64, np.float32], reset=False)
+        with naming("X"):
+            X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype=[np.float64, np.float32], reset=False)
         return network.outputs(X).astype(X.dtype, copy=False)
 
 
@@ -445,13 +440,17 @@ def layers(network: TwoLayerReLU) -> dict[str, Any]:
 
 
 def _in_units_of(problem: Problem, trained: Trained) -> Certificate:
-    """The certificate in the user's units; its objective is that of the network as it is stored, its intercept rounded there."""
+    """The certificate in the user's units; its objective is that of the network as it is stored, from above.
+
+    Its intercept is rounded there, and its weights are products of roots.
+    """
     program, solution = trained.program, trained.solution
-    stored = problem.coordinates.intercept_inward(problem.coordinates.intercept_outward(solution.intercept))
     objective = trained.certificate.objective
-    if not isinstance(program.loss, HardMargin) and (stored != solution.intercept).any():
+    if not isinstance(program.loss, HardMargin):
+        stored = problem.coordinates.intercept_inward(problem.coordinates.intercept_outward(solution.intercept))
         outputs = program.outputs(solution.blocks, solution.coef) + stored
         objective = program.loss_value(outputs) + program.penalty(solution.coef)
+        objective += program.objective_error(outputs, solution.coef)
     return replace(trained.certificate, objective=objective).mapped(problem.objective_outward, problem.bound_outward)
 
 

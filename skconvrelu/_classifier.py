@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin
-from sklearn.utils import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from skconvrelu._base import BaseConvexReLU
+from skconvrelu._checks import check_class_weight, check_known, naming
 from skconvrelu._sklearn import StrOptions, fit_context, with_callbacks
 from skconvrelu._whole import all_or_nothing
 from skconvrelu.losses import Loss, classification_loss
@@ -62,7 +62,8 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
     fit_intercept : bool, default=True
         Hidden biases (penalised) and a free output intercept (not penalised).
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes, multiplied into the sample weights.
+        Weights of the classes, multiplied into the sample weights: finite nonnegative numbers by label, 1 where there is none.
+        "balanced": inversely proportional to the sum of the sample weights of each class.
     solver : {"auto", "mosek", "clarabel", "scipy"}, default="auto"
         "auto" is MOSEK where it is installed and licensed, otherwise "scipy", this package's structured interior point.
     tol : float, default=1e-4
@@ -214,13 +215,24 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
         return self._fit_from(X, y, sample_weight, None)
 
     def _validated(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> tuple[Any, NDArray[Any], Array]:
-        X, y = validate_data(self, X, y, reset=reset, accept_sparse=("csr", "csc"), dtype=[np.float64, np.float32])
+        check_known(y, numbers=False)
+        with naming("X"):
+            X, y = validate_data(self, X, y, reset=reset, accept_sparse=("csr", "csc"), dtype=[np.float64, np.float32])
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         weights = self._validate_weights(X, sample_weight)
         if self.class_weight is not None:
-            weights = weights * compute_sample_weight(self.class_weight, y)
+            weights = weights * self._class_weights(y, weights)
         return X, y, weights
+
+    def _class_weights(self, y: NDArray[Any], weights: Array) -> Array:
+        """Each sample's class weight; balanced ones count sample weights, so that weight 2 is the sample twice."""
+        classes, labels = np.unique(y, return_inverse=True)
+        if isinstance(self.class_weight, dict):
+            return check_class_weight(self.class_weight, classes)[labels]
+        totals = np.bincount(labels, weights=weights)
+        # a class without weight is none: its samples are left out whatever they are multiplied by
+        return weights.sum() / (np.count_nonzero(totals) * np.where(totals > 0.0, totals, 1.0))[labels]
 
     def _coded(self, y: NDArray[Any], weights: Array) -> tuple[Array, Loss, dict[str, Any]]:
         classes = np.unique(y[weights > 0.0])

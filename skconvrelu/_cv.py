@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone, is_classifier
+from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state
@@ -17,14 +17,24 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from skconvrelu._base import BaseConvexReLU, TrainingSet, layers
 from skconvrelu._classifier import ConvexReLUClassifier
 from skconvrelu._folds import Fold, Point
+from skconvrelu._held_out import score_of, splits_of
 from skconvrelu._logging import verbosity
 from skconvrelu._progress import Progress
 from skconvrelu._regressor import ConvexReLURegressor
 from skconvrelu._selection import Selection, select_beta
-from skconvrelu._sklearn import Interval, StrOptions, fit_context, raise_for_params, routing_enabled, with_callbacks
+from skconvrelu._sklearn import (
+    Interval,
+    StrOptions,
+    check_method_params,
+    fit_context,
+    raise_for_params,
+    routing_enabled,
+    with_callbacks,
+)
 from skconvrelu._threads import one_blas_thread
 from skconvrelu._training import Options, beta_grid, given_betas
 from skconvrelu._whole import all_or_nothing
+from skconvrelu.losses import check_targets
 from skconvrelu.problem import Problem
 from skconvrelu.search.units import Units
 
@@ -50,7 +60,9 @@ class _ChoosesBeta(BaseConvexReLU):
         given = given_betas(self.betas)
         data = self._training_set(X, y, sample_weight, reset=True)
         self._check_shared(data)
-        splits = self._splits(data, sample_weight, params)
+        routed = self._routed(data, sample_weight, params)
+        splits = splits_of(self.cv, data.X, data.y, classifier=is_classifier(self), **routed.get("splitter", {}))
+        parts = [self._part(data, rows, f) for f, (rows, _) in enumerate(splits)]
         progress = Progress.of_fit(self, data.X, data.y, data.weights)
         with verbosity(self.verbose), one_blas_thread():
             rng = check_random_state(self.random_state)
@@ -58,7 +70,21 @@ class _ChoosesBeta(BaseConvexReLU):
             grid = given
             if grid is None:
                 grid = beta_grid(whole.problem, [walk.program for walk in whole.walks], int(self.betas), self.eps)
-            selection, held_out = self._select(data, splits, grid, rng, progress, adaptive=given is None)
+            folds = [self._fold(part, rng) for part in parts]
+
+            def score(f: int, point: Point) -> float:
+                fitted = self._fold_attributes(folds[f], point) | parts[f].target
+                return self._score_on(data, splits[f][1], fitted, routed.get("scorer", {}), f)
+
+            def observe(betas: list[float], scores: Array) -> bool:
+                return progress.task("betas").end()
+
+            selection = select_beta(
+                folds, grid, score, adaptive=given is None, one_standard_error=self.one_standard_error,
+                n_jobs=self.n_jobs, observe=observe,
+            )  # fmt: skip
+            networks = [fold.network(point) for fold, point in zip(folds, selection.points, strict=True)]
+            held_out = [(rows, net.outputs(data.X[rows])) for (_, rows), net in zip(splits, networks, strict=True)]
             chosen = self._from_held_out(data, held_out)
             start = self._approach(whole, selection) if self.refit else None
         beta = float(selection.betas[selection.best])
@@ -82,13 +108,14 @@ class _ChoosesBeta(BaseConvexReLU):
             if name not in ("n_features_in_", "feature_names_in_"):
                 delattr(self, name)
 
-    def _splits(self, data: TrainingSet, sample_weight: Any, params: dict[str, Any]) -> list[tuple[Any, Any]]:
-        """Training and held-out rows of each fold."""
-        cv = check_cv(self.cv, data.y, classifier=is_classifier(self))
-        routed: dict[str, Any] = {}
-        if routing_enabled():
-            routed = process_routing(self, "fit", sample_weight=sample_weight, **params).splitter.split
-        return list(cv.split(data.X, data.y, **routed))
+    def _routed(self, data: TrainingSet, sample_weight: Any, params: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """Metadata for the splitter, and for the scorer on all rows."""
+        if not routing_enabled():
+            return {}
+        if sample_weight is not None and np.asarray(sample_weight).ndim == 0:  # one weight for all rows
+            sample_weight = np.full(len(data.y), float(sample_weight))
+        routed = process_routing(self, "fit", sample_weight=sample_weight, **params)
+        return {"splitter": routed.splitter.split, "scorer": routed.scorer.score if "scorer" in routed else {}}
 
     def _fold(self, data: TrainingSet, rng: np.random.RandomState) -> Fold:
         """All rows of the data as something to walk on."""
@@ -97,32 +124,19 @@ class _ChoosesBeta(BaseConvexReLU):
         seed = int(rng.randint(2**31 - 1))
         return Fold.build(problem, program, gates, Options.of(self), seed, searches=self._searches(program))
 
-    def _select(
-        self, data: TrainingSet, splits: list[tuple[Any, Any]], grid: Array, rng: np.random.RandomState,
-        progress: Progress, *, adaptive: bool,
-    ) -> tuple[Selection, list[tuple[Any, Array]]]:  # fmt: skip
-        """The choice; and held-out rows with the outputs, at the penalty chosen, of the network that did not see them."""
-        parts = [self._part(data, rows, f) for f, (rows, _) in enumerate(splits)]
-        folds = [self._fold(part, rng) for part in parts]
-        scorer = None if self.scoring is None else check_scoring(self, self.scoring)
-
-        def score(f: int, point: Point) -> float:
-            rows = splits[f][1]
-            model = clone(self)
-            model._set(self._fold_attributes(folds[f], point) | parts[f].target)
-            X, y, weights = data.X[rows], data.y[rows], data.weights[rows]
-            return float(model._own_score(X, y, weights) if scorer is None else scorer(model, X, y))
-
-        def observe(betas: list[float], scores: Array) -> bool:
-            return progress.task("betas").end()
-
-        selection = select_beta(
-            folds, grid, score, adaptive=adaptive, one_standard_error=self.one_standard_error, n_jobs=self.n_jobs,
-            observe=observe,
-        )  # fmt: skip
-        networks = [fold.network(point) for fold, point in zip(folds, selection.points, strict=True)]
-        held_out = [rows for _, rows in splits]
-        return selection, [(rows, net.outputs(data.X[rows])) for rows, net in zip(held_out, networks, strict=True)]
+    def _score_on(
+        self, data: TrainingSet, rows: Any, fitted: dict[str, Any], metadata: dict[str, Any], number: int
+    ) -> float:
+        """Score on held-out rows of an estimator with these fitted attributes."""
+        model = type(self)(
+            **self.get_params(deep=False) | {"cv": None}
+        )  # splits may be a generator, of which there is no copy
+        model._set(fitted)
+        X, y = data.X[rows], data.y[rows]
+        if self.scoring is None:
+            return float(model._own_score(X, y, data.weights[rows]))
+        own = check_method_params(data.X, metadata, indices=rows)
+        return score_of(check_scoring(self, self.scoring), model, X, y, own, number)
 
     def _fold_attributes(self, fold: Fold, point: Point) -> dict[str, Any]:
         """Fitted attributes that predict with a fold's network."""
@@ -136,7 +150,17 @@ class _ChoosesBeta(BaseConvexReLU):
         y, weights = data.y[rows], data.weights[rows]
         if not (weights > 0.0).any():
             raise ValueError(f"cv: no training row of fold {number} has positive weight; use fewer folds or shuffle.")
-        return TrainingSet(data.X[rows], y, weights, *self._coded(y, weights))
+        try:
+            self._check_part(y, weights)
+            coded = self._coded(y, weights)
+        except ValueError as error:
+            raise ValueError(
+                f"cv: training rows of fold {number}: {error} Use fewer folds, shuffled or stratified ones."
+            ) from error
+        return TrainingSet(data.X[rows], y, weights, *coded)
+
+    def _check_part(self, y: NDArray[Any], weights: Array) -> None:
+        """Refuse targets of training rows that their loss cannot fit."""
 
     def _approach(self, whole: Fold, selection: Selection) -> Units | None:
         """Units at the chosen beta from the path down to it, as the folds had them."""
@@ -146,7 +170,7 @@ class _ChoosesBeta(BaseConvexReLU):
         return whole.outward(whole.joined([walk.advance(betas, None)[-1] for walk in whole.walks]))
 
     def _own_score(self, X: Any, y: NDArray[Any], weights: Array) -> float:
-        """The default score on held-out rows, larger is better."""
+        """The default score on held-out rows, larger is better; nan where none of them has weight."""
         raise NotImplementedError
 
     def _from_held_out(self, data: TrainingSet, held_out: list[tuple[Any, Array]]) -> dict[str, Any]:
@@ -154,17 +178,21 @@ class _ChoosesBeta(BaseConvexReLU):
         return {}
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Routing of metadata: what ``fit`` hands on to the splitter of ``cv``.
+        """Routing of metadata: what ``fit`` hands on to the splitter of ``cv`` and to the scorer of ``scoring``.
 
         Returns
         -------
         routing : MetadataRouter
         """
-        return (
-            MetadataRouter(owner=self)
-            .add_self_request(self)
-            .add(splitter=check_cv(self.cv), method_mapping=MethodMapping().add(caller="fit", callee="split"))
-        )
+        # splits that are given want no metadata, like the default; a generator of them must not be read here
+        splitter = check_cv(self.cv if isinstance(self.cv, Integral) or hasattr(self.cv, "split") else None)
+        # a name: older releases copy the owner, and there is no copy of a generator
+        router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
+        router.add(splitter=splitter, method_mapping=MethodMapping().add(caller="fit", callee="split"))
+        if self.scoring is not None:
+            scorer = check_scoring(self, self.scoring)
+            router.add(scorer=scorer, method_mapping=MethodMapping().add(caller="fit", callee="score"))
+        return router
 
 
 def _constraints(plain: type[BaseConvexReLU]) -> dict[str, list[Any]]:
@@ -190,7 +218,9 @@ class ConvexReLURegressorCV(_ChoosesBeta, ConvexReLURegressor):
         As in :class:`sklearn.linear_model.LassoCV`: None is 5 folds.
     scoring : str or callable, default=None
         What held-out rows judge by. None: minus the mean training loss, such as half the squared error, weighted by ``sample_weight``.
-        Other scores are not weighted.
+        Other scores are weighted where metadata routing hands a scorer the weights that it requests. A score that is no finite number
+        (R^2 of a single row) does not count, with a warning: folds without one at any penalty are left out, and penalties with fewer of
+        them than others come last, since means over different folds cannot be compared.
     one_standard_error : bool, default=False
         Take the largest penalty whose score is within one standard error (over folds) of the best one: a smaller, smoother network.
     calibrate : bool, default=False
@@ -311,7 +341,8 @@ class ConvexReLURegressorCV(_ChoosesBeta, ConvexReLURegressor):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         sample_weight : array-like of shape (n_samples,), default=None
         **params : dict
-            For the splitter of ``cv``, such as ``groups``; needs ``sklearn.set_config(enable_metadata_routing=True)``.
+            For the splitter of ``cv``, such as ``groups``, and the scorer of ``scoring``; needs
+            ``sklearn.set_config(enable_metadata_routing=True)``.
 
         Returns
         -------
@@ -320,7 +351,8 @@ class ConvexReLURegressorCV(_ChoosesBeta, ConvexReLURegressor):
         Raises
         ------
         ValueError
-            If data, weights or a parameter are invalid; nothing is fitted then.
+            If data, weights or a parameter are invalid, a fold has no targets that the loss can fit, or no score is defined; nothing is
+            fitted then.
         """
         if self.calibrate and self.loss != "quantile":
             raise ValueError(
@@ -340,6 +372,9 @@ class ConvexReLURegressorCV(_ChoosesBeta, ConvexReLURegressor):
             )
         return {"calibration_": data.loss.best_constant(outputs, data.Y[rows], weights)}
 
+    def _check_part(self, y: NDArray[Any], weights: Array) -> None:
+        check_targets(self.loss, y, weights if self.fit_intercept else None)
+
     def _outputs(self, X: Any) -> Array:
         F = super()._outputs(X)
         return F + self.calibration_.astype(F.dtype) if hasattr(self, "calibration_") else F
@@ -347,7 +382,7 @@ class ConvexReLURegressorCV(_ChoosesBeta, ConvexReLURegressor):
     def _own_score(self, X: Any, y: NDArray[Any], weights: Array) -> float:
         Y, loss, _ = self._coded(y, weights)
         losses = loss.value(self.network_.outputs(X), Y) - loss.dropped(Y)
-        return -float(np.average(losses, weights=weights)) if (weights > 0.0).any() else 0.0
+        return -float(np.average(losses, weights=weights)) if (weights > 0.0).any() else np.nan
 
 
 class ConvexReLUClassifierCV(_ChoosesBeta, ConvexReLUClassifier):
@@ -367,7 +402,10 @@ class ConvexReLUClassifierCV(_ChoosesBeta, ConvexReLUClassifier):
         As in :class:`sklearn.linear_model.LogisticRegressionCV`: None is 5 stratified folds.
     scoring : str or callable, default=None
         What held-out rows judge by. None: minus the Brier score of the probabilities with ``loss="log_loss"``, which is proper and
-        bounded; accuracy with other losses. Both are weighted by ``sample_weight`` and ``class_weight``; other scores are not.
+        bounded; accuracy with other losses. Both are weighted by ``sample_weight`` and ``class_weight``; other scores are where metadata
+        routing hands a scorer the weights that it requests. A score that is no finite number (the area under the curve of one class)
+        does not count, with a warning: folds without one at any penalty are left out, and penalties with fewer of them than others
+        come last, since means over different folds cannot be compared.
     one_standard_error : bool, default=False
         Take the largest penalty whose score is within one standard error (over folds) of the best one: a smaller, smoother network.
     refit : bool, default=True
@@ -477,7 +515,8 @@ class ConvexReLUClassifierCV(_ChoosesBeta, ConvexReLUClassifier):
         y : array-like of shape (n_samples,)
         sample_weight : array-like of shape (n_samples,), default=None
         **params : dict
-            For the splitter of ``cv``, such as ``groups``; needs ``sklearn.set_config(enable_metadata_routing=True)``.
+            For the splitter of ``cv``, such as ``groups``, and the scorer of ``scoring``; needs
+            ``sklearn.set_config(enable_metadata_routing=True)``.
 
         Returns
         -------
@@ -486,13 +525,13 @@ class ConvexReLUClassifierCV(_ChoosesBeta, ConvexReLUClassifier):
         Raises
         ------
         ValueError
-            If data, weights or a parameter are invalid, or a fold has one class only; nothing is fitted then.
+            If data, weights or a parameter are invalid, a fold has one class only, or no score is defined; nothing is fitted then.
         """
         return self._fit_chosen(X, y, sample_weight, params)
 
     def _own_score(self, X: Any, y: NDArray[Any], weights: Array) -> float:
         if not (weights > 0.0).any():
-            return 0.0
+            return np.nan
         if self.loss != "log_loss":
             return float(np.average(self.predict(X) == y, weights=weights))
         classes = np.union1d(self.classes_, y)

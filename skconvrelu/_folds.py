@@ -20,7 +20,7 @@ from skconvrelu.solvers import independent_outputs, solve_program
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Point:
     """A network at one penalty: units in program coordinates, intercept, and its blocks where arrangements are given."""
 
@@ -30,7 +30,7 @@ class Point:
     blocks: NDArray[np.intp] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Walk:
     """A program to be trained along falling penalties.
 
@@ -76,7 +76,7 @@ class Walk:
         return points
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fold:
     """The training part of one fold: a walk for all outputs, or one for each where the loss lets them be trained apart."""
 

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
+from skconvrelu._by_value import ByValue
+from skconvrelu._checks import check_choice, check_count, check_number
 from skconvrelu._classifier import ConvexReLUClassifier
 from skconvrelu._regressor import ConvexReLURegressor
 from skconvrelu._threads import one_blas_thread
@@ -87,6 +89,7 @@ def beta_max(
     >>> len(ConvexReLURegressor(beta=1.001 * value).fit(X, y).convex_coef_)
     0
     """
+    check_count(max_cones, "max_cones", most=None)
     with one_blas_thread():
         problem, program = _zero_program(_estimator(loss, params), X, y, sample_weight)
         value, dual = largest_beta(program), program.zero_dual()
@@ -97,8 +100,8 @@ def beta_max(
     return BetaMax(problem.coordinates.beta_outward(value), problem.coordinates.beta_outward(max(value, upper)))
 
 
-@dataclass(frozen=True)
-class BetaPath:
+@dataclass(frozen=True, eq=False)
+class BetaPath(ByValue):
     """Networks along falling penalties.
 
     Attributes
@@ -175,8 +178,7 @@ def convex_relu_path(
     >>> bool((path.gaps <= 1e-3).all())
     True
     """
-    if not 0.0 < eps < 1.0:
-        raise ValueError(f"eps must lie strictly between 0 and 1, got {eps!r}.")
+    eps = check_number(eps, "eps", above=0.0, below=1.0)
     grid = given_betas(betas)
     model = _estimator(loss, {**params, "tol": tol, "warm_start": True})
     if grid is None:
@@ -210,9 +212,7 @@ def _zero_program(model: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Probl
 
 def _estimator(loss: str, params: dict[str, Any]) -> Any:
     """The plain estimator of a loss."""
+    check_choice(loss, "loss", REGRESSION + tuple(name for name in CLASSIFICATION if name != "hard_margin"))
     if loss in REGRESSION:
         return ConvexReLURegressor(loss=loss, **params)
-    penalised = tuple(name for name in CLASSIFICATION if name != "hard_margin")
-    if loss in penalised:
-        return ConvexReLUClassifier(loss=loss.removesuffix("_on_classes"), **params)
-    raise ValueError(f"loss must be one of {', '.join(REGRESSION + penalised)}, got {loss!r}.")
+    return ConvexReLUClassifier(loss=loss.removesuffix("_on_classes"), **params)

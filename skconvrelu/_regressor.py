@@ -11,6 +11,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from skconvrelu._base import BaseConvexReLU
+from skconvrelu._checks import check_known, naming
 from skconvrelu._sklearn import Interval, StrOptions, fit_context, with_callbacks
 from skconvrelu._whole import all_or_nothing
 from skconvrelu.losses import Loss, check_targets, regression_loss
@@ -225,16 +226,18 @@ class ConvexReLURegressor(RegressorMixin, BaseConvexReLU):
         return regression_loss(self.loss, epsilon=self.epsilon, quantile=self.quantile)
 
     def _validated(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> tuple[Any, Array, Array]:
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            reset=reset,
-            accept_sparse=("csr", "csc"),
-            dtype=[np.float64, np.float32],
-            multi_output=True,
-            y_numeric=True,
-        )
+        check_known(y, numbers=True)
+        with naming("X"):
+            X, y = validate_data(
+                self,
+                X,
+                y,
+                reset=reset,
+                accept_sparse=("csr", "csc"),
+                dtype=[np.float64, np.float32],
+                multi_output=True,
+                y_numeric=True,
+            )
         weights = self._validate_weights(X, sample_weight)
         y = np.asarray(y, dtype=np.float64)
         if self.loss == "poisson" and y.ndim == 2 and y.shape[1] == 1:

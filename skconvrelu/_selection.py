@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
+from sklearn.exceptions import UndefinedMetricWarning
 
 from skconvrelu._folds import Fold, Point, advance
 
@@ -27,7 +29,7 @@ _COARSE, _STAGE = 2, 3
 _WORSE, _ERRORS = 3, 2.0
 
 
-@dataclass
+@dataclass(eq=False)
 class Selection:
     """What cross-validation found.
 
@@ -53,7 +55,7 @@ class Selection:
     points: list[Point]
 
 
-@dataclass
+@dataclass(eq=False)
 class _Paths:
     """The folds with what has been trained so far."""
 
@@ -81,7 +83,7 @@ class _Paths:
             self.scores[beta] = [self.score(f, point) for f, point in enumerate(joined)]
             logger.info(
                 "beta %.4g: score %.6g +- %.2g, %.0f hidden units",
-                beta, np.mean(self.scores[beta]), _standard_error(np.array(self.scores[beta])),
+                beta, _mean(np.array(self.scores[beta])), standard_error(np.array(self.scores[beta])),
                 np.mean([len(point.units) for point in joined]),
             )  # fmt: skip
         self.stopped = self.observe(betas, np.array([self.scores[b] for b in betas])) or self.stopped
@@ -97,12 +99,15 @@ class _Paths:
 
     def has_turned(self) -> bool:
         """Whether the last penalties are all clearly worse than the best."""
-        scores = self.table()[1]
-        best = int(scores.mean(axis=1).argmax())
+        scores = comparable(self.table()[1])
+        means = mean_scores(scores)
+        if np.isnan(means).all():
+            return False
+        best = int(np.nanargmax(means))
         if len(scores) - 1 - best < _WORSE:
             return False
-        behind = scores[best] - scores[-_WORSE:]
-        return bool((behind.mean(axis=1) > [_ERRORS * _standard_error(row) for row in behind]).all())
+        # a penalty that is not compared is not known to be worse: its differences are no numbers
+        return all(_mean(row) > _ERRORS * standard_error(row) for row in scores[best] - scores[-_WORSE:])
 
 
 def select_beta(
@@ -131,6 +136,16 @@ def select_beta(
     n_jobs : int or None
     observe : callable
         Told of each stage; its True ends the path.
+
+    Raises
+    ------
+    ValueError
+        If no score is a finite number.
+
+    Warns
+    -----
+    UndefinedMetricWarning
+        If some are not; :func:`comparable` says what counts then.
     """
     begin = time.monotonic()
     paths = _Paths(folds, score, observe, n_jobs)
@@ -141,7 +156,7 @@ def select_beta(
             break
     if adaptive and not paths.stopped:
         betas, scores = paths.table()
-        centre = int(np.searchsorted(-grid, -betas[scores.mean(axis=1).argmax()]))
+        centre = int(np.searchsorted(-grid, -betas[_choose(scores, one_standard_error=False)]))
         near = [float(b) for b in grid[max(0, centre - _COARSE + 1) : centre + _COARSE] if float(b) not in paths.scores]
         for beta in near:
             paths.train([beta])
@@ -149,18 +164,67 @@ def select_beta(
     n_fits = len(betas) * len(folds)
     seconds = time.monotonic() - begin
     chosen = _choose(scores, one_standard_error=one_standard_error)
+    _warn_of_undefined(betas, scores)
     logger.info("beta %.4g of %d tried, %d fits in %.1f s", betas[chosen], len(betas), n_fits, seconds)
     return Selection(betas, scores, chosen, n_fits, seconds, paths.joined(float(betas[chosen])))
 
 
+def comparable(scores: Array) -> Array:
+    """Scores (n_betas, n_folds) with nan where they do not count: means over different folds are not comparable.
+
+    A score that is no finite number says nothing (R^2 of one row, the area under the curve of one class). Folds without one at any penalty
+    are left out; so are penalties with fewer of them than others. Where the penalties left are still scored on different folds, those
+    that they share count, or each one's own if they share none.
+    """
+    defined = np.isfinite(scores)
+    counts = defined.sum(axis=1)
+    most = counts == counts.max()
+    shared = defined[most].all(axis=0)
+    counted = defined & most[:, None] & (shared if shared.any() else defined)
+    return np.where(counted, scores, np.nan)
+
+
+def mean_scores(scores: Array) -> Array:
+    """Mean of what is defined at each penalty, nan where nothing is."""
+    return np.array([_mean(row) for row in scores])
+
+
+def standard_error(scores: Array) -> float:
+    """Of the mean of what is defined; zero where that is a single number or none."""
+    known = scores[np.isfinite(scores)]
+    return float(known.std(ddof=1) / np.sqrt(len(known))) if len(known) > 1 else 0.0
+
+
+def _mean(scores: Array) -> float:
+    known = scores[np.isfinite(scores)]
+    return float(known.mean()) if len(known) else np.nan
+
+
 def _choose(scores: Array, *, one_standard_error: bool) -> int:
     """Row of the best mean, the largest beta among equals; or the largest beta within one standard error of it."""
-    mean = scores.mean(axis=1)
-    best = int(mean.argmax())
+    scores = comparable(scores)
+    means = mean_scores(scores)
+    if np.isnan(means).all():
+        raise ValueError(
+            "scoring gave no finite number on any fold of cv at any penalty, so there is nothing to choose by. Use another scoring, or "
+            "folds with more held-out rows of positive weight and of every class."
+        )
+    best = int(np.nanargmax(means))
     if not one_standard_error:
         return best
-    return int(np.flatnonzero(mean >= mean[best] - _standard_error(scores[best]))[0])
+    return int(np.flatnonzero(means >= means[best] - standard_error(scores[best]))[0])
 
 
-def _standard_error(scores: Array) -> float:
-    return float(scores.std(ddof=1) / np.sqrt(len(scores))) if len(scores) > 1 else 0.0
+def _warn_of_undefined(betas: Array, scores: Array) -> None:
+    undefined = ~np.isfinite(scores)
+    if not undefined.any():
+        return
+    left_out = [f"folds {np.flatnonzero(undefined.all(axis=0)).tolist()}"] if undefined.all(axis=0).any() else []
+    last = betas[np.isnan(mean_scores(comparable(scores)))]
+    left_out += [f"penalties {', '.join(f'{beta:.4g}' for beta in last)}"] if len(last) else []
+    warnings.warn(
+        f"scoring gave no finite number for {undefined.sum()} of {undefined.size} scores of cv; the choice of beta compares penalties on "
+        f"the same folds and leaves out {' and '.join(left_out) or 'folds that not all of them share'}.",
+        UndefinedMetricWarning,
+        stacklevel=6,
+    )

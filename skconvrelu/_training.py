@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
+from skconvrelu._checks import check_count, check_vector
 from skconvrelu._hard_margin import NotSeparated, max_margin
-from skconvrelu.arrangements import enumeration_error
+from skconvrelu.arrangements._enumeration import enumeration_error
 from skconvrelu.certificate import Certificate
 from skconvrelu.losses import HardMargin
 from skconvrelu.problem import Problem
@@ -29,7 +30,7 @@ from skconvrelu.search.refine import MAX_ROUNDS, Observe, Refined
 from skconvrelu.search.tally import Tally
 from skconvrelu.search.units import Units, units_of
 from skconvrelu.search.violators import search_violators
-from skconvrelu.solution import Solution
+from skconvrelu.solution import OUTSIDE, Solution
 from skconvrelu.solvers import polish, solve_program
 
 Array = NDArray[np.float64]
@@ -52,11 +53,12 @@ class Options:
 
     @classmethod
     def of(cls, estimator: Any) -> Options:
-        rounds = MAX_ROUNDS if estimator.refine is True else int(estimator.refine)
+        flag = isinstance(estimator.refine, (bool, np.bool_))
+        rounds = MAX_ROUNDS * bool(estimator.refine) if flag else int(estimator.refine)
         return cls(estimator.solver, estimator.tol, estimator.max_iter, estimator.n_jobs, rounds)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trained:
     """A verified solution, the gates (d, P) of its program in the coordinates of the data, and what is known about it."""
 
@@ -91,6 +93,7 @@ def _over_given(
         program, solver=options.solver, tol=options.tol, max_iter=options.max_iter,
         start=start, n_jobs=options.n_jobs,
     )  # fmt: skip
+    solution = _in_cones(program, solution)
     certificate = Certificate(
         objective=solution.objective,
         lower_bound_solved=min(solution.dual_objective, solution.objective),
@@ -154,8 +157,20 @@ def _polisher(options: Options) -> Any:
     return partial(polish, solver=options.solver, max_iter=options.max_iter)
 
 
+def _in_cones(program: ConvexProgram, solution: Solution) -> Solution:
+    solution = solution.in_cones(program)
+    if solution.cone_violation > OUTSIDE:
+        warnings.warn(
+            f"A vector of convex_coef_ is outside the cone of its arrangement, by {solution.cone_violation:.1g} of the longest; the network, "
+            "its objective and the bounds are not affected. Scale the features, or leave out samples of next to no weight.",
+            ConvergenceWarning,
+            stacklevel=7,
+        )
+    return solution
+
+
 def _as_trained(problem: Problem, found: Refined) -> Trained:
-    solution = found.solution
+    solution = _in_cones(found.program, found.solution)
     certificate = Certificate(
         objective=solution.objective,
         lower_bound_solved=min(solution.dual_objective, solution.objective),
@@ -315,9 +330,10 @@ def _floor(program: ConvexProgram) -> float:
 
 def given_betas(betas: Any) -> Array | None:
     """The penalties of a parameter ``betas``, falling and without repetition; None if it is a number of them."""
-    if isinstance(betas, Integral) and int(betas) >= 1:
+    if isinstance(betas, Integral) and not isinstance(betas, bool):
+        check_count(betas, "betas")
         return None
-    given = np.asarray(betas, dtype=np.float64)
+    given = check_vector(betas, "betas")
     if given.ndim != 1 or not len(given) or not (np.isfinite(given) & (given > 0.0)).all():
         raise ValueError("betas must be a positive integer or a 1-D array of positive finite numbers.")
     return np.ascontiguousarray(np.unique(given)[::-1])

@@ -181,4 +181,4 @@ class Certificate:
 
 
 def _percent(gap: float) -> str:
-    return f"{100.0 * gap:.2g}%"
+    return f"{100.0 * gap:.2g}%" if gap < 0.1 else f"{gap:.0%}"

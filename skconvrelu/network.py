@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from numbers import Integral
 from typing import Any
 
@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.neural_network import MLPClassifier, MLPRegressor
-from sklearn.utils import check_array
 
-from skconvrelu._checks import check_number, check_weights
+from skconvrelu._by_value import ByValue
+from skconvrelu._checks import check_features, check_flag, check_number, check_shape, check_vector, check_weights
 from skconvrelu._dependence import independent_scales
-from skconvrelu._interchange import fitted_mlp, layers_of
+from skconvrelu._interchange import check_classes, fitted_mlp, layers_of
 from skconvrelu._products import cached_parts
 from skconvrelu.losses import coded_targets
 from skconvrelu.rounding import lengths_of_any_size
@@ -22,9 +22,11 @@ from skconvrelu.rounding import lengths_of_any_size
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class TwoLayerReLU:
+@dataclass(frozen=True, eq=False)
+class TwoLayerReLU(ByValue):
     """``f(x) = sum_k w2_k phi(x' w1_k + b1_k) + b2`` with m hidden units and K outputs.
+
+    Networks are equal, and have one hash, if all their weights, gates and classes are; the arrays cannot be written to.
 
     Parameters
     ----------
@@ -35,6 +37,8 @@ class TwoLayerReLU:
         All finite.
     gates : ndarray of shape (n_features + 1, m), default=None
         For gated ReLU: unit k is ``1[x' g_k + h_k >= 0] (x' w1_k + b1_k)``, the last row holding the h_k. None: ReLU.
+    classes : array-like, default=None
+        Labels that the outputs stand for, as in a classifier: two for one output, else one an output. Kept sorted; None: no labels.
 
     Examples
     --------
@@ -50,27 +54,39 @@ class TwoLayerReLU:
     output_weights: Array
     output_biases: Array
     gates: Array | None = None
+    classes: NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
         names: tuple[str, ...] = ("hidden_weights", "hidden_biases", "output_weights", "output_biases")
-        arrays = [np.asarray(getattr(self, name), dtype=np.float64) for name in names]
+        arrays = [check_vector(getattr(self, name), f"network: {name}") for name in names]
         W1, b1, W2, b2 = arrays
         fits = W1.ndim == W2.ndim == 2 and b1.shape == W1.shape[1:] == W2.shape[:1] and b2.shape == W2.shape[1:]
         if not fits:
             raise ValueError(
-                "network: hidden weights, hidden biases, output weights and output biases must have shapes (n_features, m), (m,), "
+                "network: hidden_weights, hidden_biases, output_weights and output_biases must have shapes (n_features, m), (m,), "
                 f"(m, K), (K,); got {', '.join(str(a.shape) for a in arrays)}."
             )
         if self.gates is not None:
-            names, arrays = (*names, "gates"), [*arrays, np.asarray(self.gates, dtype=np.float64)]
+            names, arrays = (*names, "gates"), [*arrays, check_vector(self.gates, "gates")]
             if arrays[-1].shape != (W1.shape[0] + 1, W1.shape[1]):
                 raise ValueError(f"gates must have shape {(W1.shape[0] + 1, W1.shape[1])}, got {arrays[-1].shape}.")
         if not all(np.isfinite(a).all() for a in arrays):
             raise ValueError("network holds NaN or infinite weights.")
+        if self.classes is not None:
+            names, arrays = (*names, "classes"), [*arrays, check_classes(self.classes, W2.shape[1])]
         for name, array in zip(names, arrays, strict=True):
             own = np.array(array)  # whoever holds the array that was given may write to it
             own.setflags(write=False)
             object.__setattr__(self, name, own)
+
+    def __hash__(self) -> int:
+        # adding zero turns -0.0 into 0.0, which is equal to it
+        W1, b1, W2, b2 = (self.hidden_weights, self.hidden_biases, self.output_weights, self.output_biases)
+        return hash((super().__hash__(), *((a + 0.0).tobytes() for a in (W1, b1, W2, b2))))
+
+    def __reduce__(self) -> Any:
+        # arrays that are unpickled or copied by themselves could be written to
+        return type(self), tuple(getattr(self, field.name) for field in fields(self))
 
     @classmethod
     def from_convex(
@@ -90,6 +106,19 @@ class TwoLayerReLU:
         biases : bool
         gates : ndarray of shape (d, m), default=None
         """
+        coef, directions = check_vector(coef, "coef"), check_vector(directions, "directions")
+        intercept = check_vector(intercept, "intercept")
+        if (
+            coef.ndim != 2
+            or directions.ndim != 2
+            or len(coef) != len(directions)
+            or np.shape(intercept) != directions.shape[1:]
+        ):
+            raise ValueError(
+                "coef, directions and intercept must have shapes (m, d), (m, K) and (K,); "
+                f"got {coef.shape}, {directions.shape} and {np.shape(intercept)}."
+            )
+        check_flag(biases, "biases")
         root = np.sqrt(lengths_of_any_size(coef))[:, None]
         units = coef / np.where(root > 0.0, root, 1.0)
         split = coef.shape[1] - 1 if biases else coef.shape[1]
@@ -135,16 +164,21 @@ class TwoLayerReLU:
         >>> bool(np.allclose(TwoLayerReLU.from_mlp(mlp).predict(X), mlp.predict(X)))
         True
         """
-        return cls(*layers_of(mlp))
+        layers = layers_of(mlp)
+        labels = mlp.classes_ if isinstance(mlp, MLPClassifier) and len(mlp.classes_) > 1 else None
+        return cls(*layers, classes=labels)
 
     def to_mlp(self, *, classes: Any = None) -> MLPRegressor | MLPClassifier:
-        """A scikit-learn MLP that predicts with these weights.
+        """A scikit-learn MLP that predicts with these weights, and can go on training from them.
+
+        ``partial_fit``, or ``fit`` with ``warm_start=True``, begins with them. Probabilities of a classifier mean something only for a
+        network that was trained with the log loss; labels are right with any loss.
 
         Parameters
         ----------
         classes : array-like, default=None
-            Labels for an MLPClassifier (two for one output, else one an output, sorted as ``numpy.unique`` does); None makes an
-            MLPRegressor.
+            Labels for an MLPClassifier (two for one output, else one an output, sorted as ``numpy.unique`` does). None takes those of the
+            network, as that of a fitted classifier has them; a network without labels becomes an MLPRegressor.
 
         Returns
         -------
@@ -164,7 +198,8 @@ class TwoLayerReLU:
         array([2.])
         """
         self._only_relu("to_mlp")
-        return fitted_mlp((self.hidden_weights, self.hidden_biases, self.output_weights, self.output_biases), classes)
+        labels = self.classes if classes is None else check_classes(classes, self.output_weights.shape[1])
+        return fitted_mlp((self.hidden_weights, self.hidden_biases, self.output_weights, self.output_biases), labels)
 
     @property
     def n_hidden(self) -> int:
@@ -174,7 +209,6 @@ class TwoLayerReLU:
     def outputs(self, X: Any) -> Array:
         """Raw outputs (n_samples, K); X dense or sparse of shape (n_samples, n_features)."""
         X = self._features(X)
-        X = X.tocsr() if sparse.issparse(X) else X
         F = np.empty((X.shape[0], self.output_weights.shape[1]))
         for rows in cached_parts(X.shape[0], self.n_hidden):
             F[rows] = self._activations(X[rows]) @ self.output_weights + self.output_biases
@@ -187,8 +221,7 @@ class TwoLayerReLU:
 
     def patterns(self, X: Any) -> NDArray[np.bool_]:
         """Which units each sample activates, ``1[x_i' w1_k + b1_k >= 0]``, bool (n_samples, m)."""
-        W, b = (self.hidden_weights, self.hidden_biases) if self.gates is None else (self.gates[:-1], self.gates[-1])
-        return np.asarray(self._features(X) @ W) + b >= 0.0
+        return self._on(self._features(X))
 
     def vectors(self) -> Array:
         """Hidden weights with the bias as last row, (n_features + 1, m)."""
@@ -196,7 +229,8 @@ class TwoLayerReLU:
 
     def penalty(self) -> float:
         """``(||W1||_F^2 + ||b1||^2 + ||W2||_F^2) / 2``; hidden biases count, output biases do not."""
-        return 0.5 * float(np.square(self.vectors()).sum() + np.square(self.output_weights).sum())
+        with np.errstate(over="ignore"):  # infinite where it is beyond the largest number
+            return 0.5 * float(np.square(self.vectors()).sum() + np.square(self.output_weights).sum())
 
     def objective(
         self, X: Any, y: Any, *, beta: float, loss: str = "squared_error", sample_weight: Any = None, **params: float
@@ -234,13 +268,14 @@ class TwoLayerReLU:
 
     def balance(self) -> TwoLayerReLU:
         """The same function with ``||(w1_k, b1_k)|| = ||w2_k||`` for each unit, the least penalty that rescaling units can give."""
-        inner, outer = np.linalg.norm(self.vectors(), axis=0), np.linalg.norm(self.output_weights, axis=1)
-        size = np.sqrt(inner * outer)
+        inner, outer = lengths_of_any_size(self.vectors().T), lengths_of_any_size(self.output_weights)
+        size = np.sqrt(inner) * np.sqrt(outer)
         left, right = (np.where(norm > 0.0, size / np.where(norm > 0.0, norm, 1.0), 0.0) for norm in (inner, outer))
         return self.rescaled(left, right)
 
     def permute(self, order: Any) -> TwoLayerReLU:
         """The same function with its units in another order, ``order`` a permutation of ``range(m)``."""
+        check_shape(order, "order")
         order = np.asarray(order, dtype=np.intp) if np.size(order) == 0 else np.asarray(order)
         if (
             order.ndim != 1
@@ -268,7 +303,7 @@ class TwoLayerReLU:
         ValueError
             If there is no such unit or the shares are no shares.
         """
-        shares = np.asarray(shares, dtype=np.float64)
+        shares = check_vector(shares, "shares")
         if shares.ndim != 1 or not (shares > 0.0).all() or abs(shares.sum() - 1.0) > 1e-12:
             raise ValueError(f"shares must be positive and sum to one, got {shares!r}.")
         if not isinstance(unit, Integral) or isinstance(unit, bool) or not 0 <= unit < self.n_hidden:
@@ -296,10 +331,10 @@ class TwoLayerReLU:
             If the units are gated, or X is not finite or has other features.
         """
         self._only_relu("merge")
-        X = check_array(X, accept_sparse=True, dtype=np.float64, input_name="X")
         _, directions, groups, total = self.grouped(X)
         first = np.unique(groups, return_index=True)[1]
-        return TwoLayerReLU.from_convex(total, directions[first], self.output_biases, biases=True)._kept()
+        merged = TwoLayerReLU.from_convex(total, directions[first], self.output_biases, biases=True)
+        return replace(merged, classes=self.classes)._kept()
 
     def grouped(self, X: Any) -> tuple[Array, Array, NDArray[np.intp], Array]:
         """:meth:`blocks`; numbers (m,), by first appearance, that units of one pattern on X and one direction share; and their sums."""
@@ -352,26 +387,35 @@ class TwoLayerReLU:
 
     def weighed(self, scales: Array) -> TwoLayerReLU:
         """Contributions of the units times nonnegative ``scales`` (m,), both layers sharing them; those at zero are left out."""
+        scales = check_vector(scales, "scales")
+        if scales.shape != (self.n_hidden,) or not (scales >= 0.0).all():
+            raise ValueError(
+                f"scales must be {self.n_hidden} nonnegative numbers, one a hidden unit, got shape {scales.shape}."
+            )
         root = np.sqrt(scales)
         return self.rescaled(root, root)._kept()
 
     def contributions(self, X: Any) -> Array:
         """What each unit adds to the outputs, one raveled column (n_samples * K,) a unit."""
-        parts = np.einsum("nm,mk->nkm", self._activations(X), self.output_weights)
+        parts = np.einsum("nm,mk->nkm", self._activations(self._features(X)), self.output_weights)
         return parts.reshape(parts.shape[0] * parts.shape[1], self.n_hidden)
 
     def _features(self, X: Any) -> Any:
-        """X as something that can be multiplied, with the features of the network."""
-        X = X if sparse.issparse(X) else np.asarray(X)
-        if X.ndim != 2 or X.shape[1] != self.hidden_weights.shape[0]:
+        """X as finite numbers, with the features of the network."""
+        X = check_features(X)
+        if X.shape[1] != self.hidden_weights.shape[0]:
             raise ValueError(
                 f"X must have shape (n_samples, {self.hidden_weights.shape[0]}), a column for each feature of the network; got {X.shape}."
             )
-        return X
+        return X.tocsr() if sparse.issparse(X) else X
 
     def _activations(self, X: Any) -> Array:
-        hidden = np.asarray(self._features(X) @ self.hidden_weights) + self.hidden_biases
-        return np.maximum(hidden, 0.0, out=hidden) if self.gates is None else hidden * self.patterns(X)
+        hidden = np.asarray(X @ self.hidden_weights) + self.hidden_biases
+        return np.maximum(hidden, 0.0, out=hidden) if self.gates is None else hidden * self._on(X)
+
+    def _on(self, X: Any) -> NDArray[np.bool_]:
+        W, b = (self.hidden_weights, self.hidden_biases) if self.gates is None else (self.gates[:-1], self.gates[-1])
+        return np.asarray(X @ W) + b >= 0.0
 
     def _kept(self) -> TwoLayerReLU:
         """Without units that contribute nothing anywhere."""
@@ -384,16 +428,21 @@ class TwoLayerReLU:
         return kept.vectors().T * outer[:, None], kept.output_weights / outer[:, None]
 
     def _picked(self, order: NDArray[np.intp]) -> TwoLayerReLU:
-        return TwoLayerReLU(
-            self.hidden_weights[:, order], self.hidden_biases[order], self.output_weights[order], self.output_biases,
-            None if self.gates is None else self.gates[:, order],
+        return replace(
+            self, hidden_weights=self.hidden_weights[:, order], hidden_biases=self.hidden_biases[order],
+            output_weights=self.output_weights[order], gates=None if self.gates is None else self.gates[:, order],
         )  # fmt: skip
 
     def rescaled(self, left: Array, right: Array) -> TwoLayerReLU:
         """Hidden weights and biases of each unit times ``left`` (m,), its output weights times ``right`` (m,)."""
-        return TwoLayerReLU(
-            self.hidden_weights * left, self.hidden_biases * left, self.output_weights * right[:, None],
-            self.output_biases, self.gates,
+        left, right = check_vector(left, "left"), check_vector(right, "right")
+        if left.shape != (self.n_hidden,) or right.shape != (self.n_hidden,):
+            raise ValueError(
+                f"left and right must have a scale for each of the {self.n_hidden} hidden units; got shapes {left.shape} and {right.shape}."
+            )
+        return replace(
+            self, hidden_weights=self.hidden_weights * left, hidden_biases=self.hidden_biases * left,
+            output_weights=self.output_weights * right[:, None],
         )  # fmt: skip
 
     def _only_relu(self, name: str) -> None:
@@ -401,9 +450,9 @@ class TwoLayerReLU:
             raise ValueError(f"{name} is for ReLU networks; this one is gated.")
 
 
-def check_is_network(network: Any) -> None:
+def check_is_network(network: Any, name: str = "network") -> None:
     """Statements and pictures are of plain networks, not about estimators that have one."""
     if not isinstance(network, TwoLayerReLU):
         raise TypeError(
-            f"network must be a TwoLayerReLU, such as the network_ of a fit or TwoLayerReLU.from_mlp; got {type(network).__name__}."
+            f"{name} must be a TwoLayerReLU, such as the network_ of a fit or TwoLayerReLU.from_mlp; got {type(network).__name__}."
         )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from skconvrelu._products import cached_parts, row_parts
 from skconvrelu.cones import project
 from skconvrelu.losses import Loss, PiecewiseLinear
-from skconvrelu.rounding import gamma, row_lengths
+from skconvrelu.rounding import gamma, positive, row_lengths
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -39,7 +39,7 @@ def _balanced(A: Array, loss: Loss, Y: Array, weights: Array) -> Array:
         return np.where(A > 0.0, np.nan_to_num(least / up), np.nan_to_num(least / down)) * A
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ConvexProgram:
     """``min sum_i w_i l(f_i, y_i) + beta sum_j ||u_j||`` with ``f = sum_j D_j X u_j v_j' + b`` and ``u_j`` in its cone.
 
@@ -214,6 +214,12 @@ class ConvexProgram:
     def loss_value(self, F: Array) -> float:
         """Weighted mean loss of outputs."""
         return float(self.weights @ self.loss.value(F, self.Y))
+
+    def objective_error(self, F: Array, coef: Array) -> float:
+        """Bound of the rounding error of an objective at outputs ``F`` of units ``coef``: large where units nearly cancel."""
+        reach = float(np.linalg.norm(coef, axis=1).sum()) * gamma(sum(coef.shape) + 10) * self.lengths
+        slope = np.linalg.norm(self.loss.gradient(F, self.Y), axis=1) + (reach if self.loss.smooth else 1.0)
+        return float(self.weights @ (slope * reach))
 
     def penalty(self, coef: Array) -> float:
         """``beta`` times the sum of the norms."""
@@ -401,12 +407,18 @@ class ConvexProgram:
         gradient = self.weights[:, None] * self.loss.gradient(np.zeros_like(self.Y), self.Y)
         return float(np.linalg.norm(gradient, axis=1) @ np.linalg.norm(self.X, axis=1))
 
-    def cone_violation(self, blocks: Index, coef: Array) -> float:
-        """Largest ``-(2D - I) X u`` over the rows and blocks, 0 when every constraint holds."""
-        if not self.constrained or not len(blocks):
-            return 0.0
-        worst = 0.0
+    def cone_violations(self, blocks: Index, coef: Array) -> Array:
+        """Largest ``-(2D - I) X u`` of each block over the lengths of the row and of the longest vector, 0 when every constraint holds."""
+        worst = np.zeros(len(blocks))
+        if not self.constrained:
+            return worst
         for rows in row_parts(len(self.X), len(blocks)):
             signs = np.where(self.patterns[self.block_patterns[blocks], rows], 1.0, -1.0)
-            worst = max(worst, -float((signs * (coef @ self.X[rows].T)).min()))
-        return worst
+            # all-zero rows are on every hyperplane
+            unit = self.X[rows] / positive(row_lengths(self.X[rows]))[:, None]
+            np.maximum(worst, -(signs * (coef @ unit.T)).min(axis=1), out=worst)
+        return np.asarray(worst / positive(np.linalg.norm(coef, axis=1).max(initial=0.0)))
+
+    def cone_violation(self, blocks: Index, coef: Array) -> float:
+        """The largest of :meth:`cone_violations`."""
+        return float(self.cone_violations(blocks, coef).max(initial=0.0))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu.cones import project
 from skconvrelu.duality import lower_bound
 from skconvrelu.program import ConvexProgram
 from skconvrelu.rounding import UNIT, row_lengths
@@ -19,8 +20,11 @@ Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
+#: how far a vector may be outside its cone, beside the longest one
+OUTSIDE = 1e-7
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Candidate:
     """What a solver hands over: points, no claims.
 
@@ -39,7 +43,7 @@ class Candidate:
     tight: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Solution:
     """A verified point of a :class:`ConvexProgram`.
 
@@ -90,15 +94,39 @@ class Solution:
         )
 
     def or_better(self, program: ConvexProgram, blocks: Index, coef: Array) -> Solution:
-        """With these vectors in place of its own if their objective is lower; the dual point and its bound stay."""
-        F = program.outputs(blocks, coef)
-        intercept = program.best_intercept(F)
-        objective = program.loss_value(F + intercept) + program.penalty(coef)
-        if not objective < self.objective:
+        """With these vectors in place of its own if their objective is lower, rounding included; the dual point and its bound stay."""
+        intercept, objective, error = _value(program, blocks, coef)
+        own = 0.0
+        if len(self.blocks):
+            own = program.objective_error(program.outputs(self.blocks, self.coef) + self.intercept, self.coef)
+        if not objective + error < self.objective + own:
             return self
         violation = program.cone_violation(blocks, coef)
         return replace(
             self, blocks=blocks, coef=coef, intercept=intercept, objective=objective, cone_violation=violation
+        )
+
+    def in_cones(self, program: ConvexProgram) -> Solution:
+        """With vectors that left their cones by more than rounding projected back, where the projections are found.
+
+        A sample of next to no weight does not hold a solver back.
+        """
+        outside = np.flatnonzero(program.cone_violations(self.blocks, self.coef) > OUTSIDE)
+        if not len(outside):
+            return self
+        patterns = program.patterns[program.block_patterns[self.blocks[outside]]]
+        points = project(program.X, patterns, self.coef[outside], rtol=1e-12).points
+        if not points.any(axis=1).all():
+            return self
+        coef = self.coef.copy()
+        coef[outside] = points
+        intercept, objective, _ = _value(program, self.blocks, coef)
+        return replace(
+            self,
+            coef=coef,
+            intercept=intercept,
+            objective=objective,
+            cone_violation=program.cone_violation(self.blocks, coef),
         )
 
     @property
@@ -109,6 +137,14 @@ class Solution:
     def is_optimal(self, tol: float) -> bool:
         """Whether the gap is below ``tol`` relative to the objective, or below what rounding lets anyone compute."""
         return self.gap <= tol * self.objective + 1e-14 * self.scale
+
+
+def _value(program: ConvexProgram, blocks: Index, coef: Array) -> tuple[Array, float, float]:
+    """The best intercept for blocks, the objective there and a bound of its rounding error."""
+    F = program.outputs(blocks, coef)
+    intercept = program.best_intercept(F)
+    F = F + intercept
+    return intercept, program.loss_value(F) + program.penalty(coef), program.objective_error(F, coef)
 
 
 def price_bounds(program: ConvexProgram, candidate: Candidate, *, rtol: float) -> Array:
@@ -174,9 +210,8 @@ def _drop_negligible(
 
     def point(keep: Mask) -> tuple[Index, Array, Array, float]:
         blocks, coef = candidate.blocks[keep], candidate.coef[keep]
-        F = program.outputs(blocks, coef)
-        intercept = program.best_intercept(F)
-        return blocks, coef, intercept, program.loss_value(F + intercept) + program.penalty(coef)
+        intercept, objective, _ = _value(program, blocks, coef)
+        return blocks, coef, intercept, objective
 
     full = point(norms > 0.0)
     allowed = full[3] + 0.1 * max(full[3] - dual_objective, 0.0)

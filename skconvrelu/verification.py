@@ -34,7 +34,9 @@ class Verification:
     largest_price : float
         Bound of the prices at the dual point as it is, in units of beta.
     cone_violation : float
-        Largest violation of the constraints of the convex weights, relative to the sizes of what they add up.
+        Largest violation of a constraint of the convex weights, over the lengths of the sample and of the longest vector.
+    double_error : float
+        How much rounding may change the objective when the network is evaluated in double precision: much, where units nearly cancel.
     digits : int
         Decimal digits of the arithmetic.
     """
@@ -43,6 +45,7 @@ class Verification:
     lower_bound: float
     largest_price: float
     cone_violation: float
+    double_error: float
     digits: int
 
 
@@ -110,11 +113,13 @@ def verify(model: Any, X: Any, y: Any, *, sample_weight: Any = None, patterns: A
     rows, dual, masks = biased[used], dual[used], masks[used]
     beta = np.longdouble(model.beta_)
     price = _largest_price(rows, dual, masks, float(beta), constrained=model.activation == "relu")
+    F = _outputs(model, dense)[used]
     return Verification(
-        objective=float(loss.value(_outputs(model, dense)[used]) + _penalty(model, beta)),
+        objective=float(loss.value(F) + _penalty(model, beta)),
         lower_bound=float(loss.bound(dual * min(np.longdouble(1.0), beta / price if price > 0.0 else 1.0), rows, beta)),
         largest_price=float(price / beta),
-        cone_violation=_cone_violation(model, biased),
+        cone_violation=_cone_violation(model, rows),
+        double_error=float(loss.change(F, _double_error(model, rows, F))),
         digits=int(np.finfo(np.longdouble).precision),
     )
 
@@ -137,13 +142,23 @@ def _penalty(model: Any, beta: np.longdouble) -> np.longdouble:
     return np.longdouble(0.5 * beta * squares)
 
 
+def _double_error(model: Any, X: Long, F: Long) -> Long:
+    """Bound (n,) of the rounding errors of the outputs in double precision."""
+    reach = np.sqrt(np.square(model.convex_coef_.astype(np.longdouble)).sum(axis=1)).sum() * np.sqrt(
+        np.square(X).sum(axis=1)
+    )
+    operations = 2.0 * sum(model.convex_coef_.shape) + 20.0
+    return np.asarray(operations * np.finfo(np.float64).eps * (reach + np.abs(F).max(axis=1)))
+
+
 def _cone_violation(model: Any, biased: Long) -> float:
     if model.activation != "relu" or not len(model.convex_coef_):
         return 0.0
     coef = model.convex_coef_.astype(np.longdouble)
     gates = model.arrangements_[:, model.convex_arrangements_].astype(np.longdouble)
     signs = np.where(biased @ gates >= 0.0, 1.0, -1.0)
-    values, sizes = signs * (biased @ coef.T), np.abs(biased) @ np.abs(coef.T)
+    values = signs * (biased @ coef.T)
+    sizes = np.sqrt(np.square(biased).sum(axis=1))[:, None] * np.sqrt(np.square(coef).sum(axis=1)).max()
     return float(np.max(-values / np.where(sizes > 0.0, sizes, 1.0), initial=0.0))
 
 
@@ -168,8 +183,18 @@ def _projected(X: Long, mask: Mask, v: Long) -> np.longdouble:
     sizes, length = np.sqrt(np.square(signed).sum(axis=1)), np.sqrt(np.square(v).sum())
     kept = sizes > 0.0
     unit = signed[kept] / sizes[kept, None]
-    rho, _ = nnls(unit.T.astype(np.float64), (-v / length).astype(np.float64), maxiter=30 * unit.shape[0] + 300)
-    return np.sqrt(np.square(v + length * (rho @ unit)).sum())
+    rho = np.asarray(
+        nnls(unit.T.astype(np.float64), (-v / length).astype(np.float64), maxiter=30 * unit.shape[0] + 300)[0],
+        dtype=np.longdouble,
+    )
+    best, used = np.sqrt(np.square(v + length * (rho @ unit)).sum()), np.flatnonzero(rho > 0.0)
+    # rows that are nearly parallel cost a double its digits: residuals in extended precision win them back
+    for _ in range(4):
+        residual = v / length + rho @ unit
+        step = np.linalg.lstsq(unit[used].T.astype(np.float64), -residual.astype(np.float64), rcond=None)[0]
+        rho[used] = np.maximum(rho[used] + step, 0.0)
+        best = min(best, np.sqrt(np.square(v + length * (rho @ unit)).sum()))
+    return np.longdouble(best)
 
 
 class _Loss:
@@ -190,6 +215,13 @@ class _Loss:
     def value(self, F: Long) -> np.longdouble:
         """Weighted mean loss."""
         return np.longdouble(self.shares @ self._values(F))
+
+    def change(self, F: Long, error: Long) -> np.longdouble:
+        """Bound of the change of the value when all outputs of a sample change by at most ``error`` (n,)."""
+        here = self._values(F)
+        sides = [np.abs(self._values(F + sign * error[:, None]) - here) for sign in (1.0, -1.0)]
+        # twice the larger, for convex losses whose outputs may change in different directions
+        return np.longdouble(2.0 * F.shape[1] * (self.shares @ np.maximum(*sides)))
 
     def _values(self, F: Long) -> Long:
         Y, name = self.Y, self.name
@@ -218,10 +250,13 @@ class _Loss:
         lengths = np.sqrt(np.square(X).sum(axis=1))
         cost = np.sqrt(np.square(moved).sum(axis=1)) @ lengths
         if self.free:
-            # the sum of the shifts is what misses zero; spread over all samples by their weights, it stays inside but for rounding
+            # what the sum misses zero by is taken from the shorter samples; it stays inside but for rounding
             drift = (self.shares[:, None] * A).sum(axis=0)
-            A = self._inside(A - drift)
-            cost = cost + np.abs(drift).sum() * (self.shares @ lengths)
+            takers = lengths <= np.median(lengths)
+            share = self.shares[takers]
+            A[takers] = A[takers] - drift / share.sum()
+            A = self._inside(A)
+            cost = cost + np.abs(drift).sum() * (share @ lengths[takers]) / share.sum()
         value = -self.shares @ self._conjugates(A)
         return np.longdouble(value * (beta / (beta + cost)))
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import benchmarks
-from benchmarks import defaults, growth, limit
+from benchmarks import beta_auto, defaults, growth, limit
 from benchmarks.protocol import quiet_fit
 from skconvrelu import ConvexReLUClassifierCV, ConvexReLURegressor
 
@@ -84,3 +84,11 @@ def test_plots_show_every_row_of_their_tables(tmp_path):
     plots.given_arrangements(ax)
     assert len(ax.get_yticklabels()) == sum("|" in line for line in plots.rows_of("given_arrangements")) - 1
     plt.close(figure)
+
+
+@pytest.mark.parametrize("regression", [True, False])
+def test_fractions_of_the_largest_penalty_are_those_asked_for(regression):
+    X, y = growth.teacher(60, 3, 5)
+    y = y if regression else y > np.median(y)
+    betas = [beta_auto.fitted(regression, fraction, X, y, 10).beta_ for fraction in beta_auto.FRACTIONS]
+    np.testing.assert_allclose(np.array(betas) / betas[0], np.array(beta_auto.FRACTIONS) / beta_auto.FRACTIONS[0])

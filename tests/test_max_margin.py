@@ -188,6 +188,7 @@ def test_verdicts_do_not_depend_on_the_units_of_the_features(scale):
         assert found.value * scale == pytest.approx(3.0 if optimal else 5.0)
 
 
+@pytest.mark.filterwarnings("ignore:X. its columns:UserWarning")
 def test_margins_far_from_the_origin_are_found():
     X = np.c_[np.arange(4.0) + 2000.0, np.ones(4)]
     with warnings.catch_warnings():

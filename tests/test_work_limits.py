@@ -26,7 +26,7 @@ def _program(scale, loss, beta, n=15):
     return ConvexProgram.over_patterns(X, Y, np.full(n, 1.0 / n), (X @ gates >= 0.0).T, loss, beta), gates
 
 
-@pytest.mark.parametrize(("scale", "beta"), [(1e-12, 1e-12), (1e-12, 1e-6), (1e-6, 1e-6), (1e6, 1e-3)])
+@pytest.mark.parametrize(("scale", "beta"), [(1e-12, 1e-12), (1e6, 1e-3)])
 def test_interior_point_ends_where_slacks_stay_infeasible(scale, beta):
     program, _ = _program(scale, Poisson(), beta)
     candidate = InteriorPoint(program).run(tol=1e-6, max_iter=1000)
@@ -52,7 +52,6 @@ def test_interior_point_does_not_hand_over_what_is_not_finite():
     ("scale", "loss", "beta"),
     [
         (1e-12, Poisson(), 1e-6),
-        (1e-12, SquaredError(), 1e-6),
         (1e-6, SquaredError(), 1e-12),
         (1e-6, Hinge(), 1e-12),
         (1e3, Hinge(), 1e-12),

@@ -5,7 +5,7 @@ the gates multiply: with hidden biases its last column is constant one.
 """
 
 from skconvrelu.arrangements._counting import ArrangementBound, arrangement_bound, n_patterns_general_position
-from skconvrelu.arrangements._enumeration import enumerate_arrangements, enumeration_error, exact_gates
+from skconvrelu.arrangements._enumeration import enumerate_arrangements, exact_gates
 from skconvrelu.arrangements._patterns import merge_patterns, patterns_of
 from skconvrelu.arrangements._samplers import SampledArrangements, sample_arrangements, sample_gates
 
@@ -14,7 +14,6 @@ __all__ = [
     "SampledArrangements",
     "arrangement_bound",
     "enumerate_arrangements",
-    "enumeration_error",
     "exact_gates",
     "merge_patterns",
     "n_patterns_general_position",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import comb, e, inf
 from typing import Any, NamedTuple
 
-from skconvrelu._checks import check_matrix
+from skconvrelu._checks import check_count, check_matrix
 from skconvrelu.arrangements._normals import Normals
 
 
@@ -30,7 +30,8 @@ class ArrangementBound(NamedTuple):
 
 def n_patterns_general_position(n: int, rank: int) -> int:
     """Number of full-dimensional patterns of n points in general position, ``2 sum_{k < r} C(n - 1, k)`` (Cover 1965)."""
-    return 2 * sum(comb(n - 1, k) for k in range(rank)) if n else 1
+    n, rank = check_count(n, "n", 0, most=None), check_count(rank, "rank", 0, most=None)
+    return 2 * sum(comb(n - 1, k) for k in range(min(rank, n))) if n else 1
 
 
 def arrangement_bound(X: Any) -> ArrangementBound:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu._checks import check_count, check_matrix
+from skconvrelu._checks import check_count, check_flag, check_matrix
 from skconvrelu.arrangements._counting import n_patterns_general_position
 from skconvrelu.arrangements._normals import Normals, unclear
 from skconvrelu.arrangements._patterns import patterns_of
@@ -31,7 +31,8 @@ def exact_gates(X: Array, *, max_patterns: int = MAX_EXACT) -> Array:
     ValueError
         If the count in general position exceeds ``max_patterns``, or rounding leaves open what the patterns are.
     """
-    check_count(max_patterns, "max_patterns")
+    check_count(max_patterns, "max_patterns", most=None)
+    X = check_matrix(X)
     data, outward = Normals.of(X)
     rows = data[data.distinct()]
     bound = n_patterns_general_position(len(rows), rows.rank)
@@ -147,9 +148,9 @@ def enumerate_arrangements(X: Any, *, max_patterns: int = 100_000, full_dimensio
            [1, 1, 1]])
     """
     X = check_matrix(X)
-    check_count(max_patterns, "max_patterns")
+    check_count(max_patterns, "max_patterns", most=None)
     faces = _Faces(max_patterns)
-    faces.visit(Normals.of(X)[0], below=not full_dimensional)
+    faces.visit(Normals.of(X)[0], below=not check_flag(full_dimensional, "full_dimensional"))
     return faces.patterns()
 
 

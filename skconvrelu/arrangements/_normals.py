@@ -21,7 +21,7 @@ _UNCLEAR = 30.0
 _BLURRED = 1e-5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Normals:
     """Normals (m, k) of hyperplanes in coordinates of a flat, and bounds (m,) of the absolute errors that rounding left in them.
 

@@ -13,7 +13,15 @@ Mask = NDArray[np.bool_]
 
 def patterns_of(X: Any, gates: Array) -> Mask:
     """Patterns ``1[X g >= 0]`` as rows, bool (P, n); X X or sparse (n, d), gates (d, P)."""
-    return np.ascontiguousarray((np.asarray(X @ gates) >= 0.0).T)
+    try:
+        values = np.asarray(X @ gates)
+        if values.ndim != 2:
+            raise ValueError(f"their product has shape {values.shape}.")
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"X (n, d) and gates (d, P) must be matrices of numbers that can be multiplied: {error}"
+        ) from error
+    return np.ascontiguousarray((values >= 0.0).T)
 
 
 def merge_patterns(X: Any, gates: Array) -> tuple[Array, Mask]:
@@ -24,3 +32,12 @@ def merge_patterns(X: Any, gates: Array) -> tuple[Array, Mask]:
     keep = np.sort(first)
     keep = keep[patterns[keep].any(axis=1)]
     return np.ascontiguousarray(gates[:, keep]), np.ascontiguousarray(patterns[keep])
+
+
+def merge_sampled(X: Any, gates: Array, known: Array) -> tuple[Array, Mask]:
+    """:func:`merge_patterns` of gates ``known`` and such that were drawn, which are turned round if all of them are off everywhere.
+
+    A gate that is off everywhere is on everywhere once turned round, and drawing it that way was as likely.
+    """
+    kept, patterns = merge_patterns(X, np.hstack([known, gates]))
+    return (kept, patterns) if len(patterns) else merge_patterns(X, np.hstack([known, -gates]))

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 
-from skconvrelu._checks import check_count, check_matrix
+from skconvrelu._by_value import hash_of_values, same_values
+from skconvrelu._checks import check_choice, check_count, check_flag, check_matrix, check_rng, check_shape, check_vector
 from skconvrelu.arrangements._enumeration import exact_gates
-from skconvrelu.arrangements._patterns import merge_patterns
+from skconvrelu.arrangements._patterns import merge_sampled
 from skconvrelu.row_space import row_space_coordinates
 
 Array = NDArray[np.float64]
@@ -103,12 +103,38 @@ def patch_gates(
     return gates
 
 
+def check_room(X: Array, count: int) -> None:
+    """Refuse to draw more gates than there are addresses for: each takes a number for every column of X and one for every row."""
+    most = np.iinfo(np.intp).max // (np.dtype(np.float64).itemsize * sum(X.shape))
+    if count > most:
+        raise ValueError(
+            f"n_arrangements, the count of gates, must be at most {most} for X of shape {X.shape}: gates and their products with X would "
+            f"take more bytes than there are addresses; got {count}."
+        )
+
+
 def sample_gates(
     X: Array, arrangements: str, count: int, rng: np.random.RandomState, *, weights: Array, constant: bool
 ) -> Array:
     """Gates (d, count) of one of the named samplers; ``weights`` only set the units in which columns are measured."""
+    check_choice(arrangements, "arrangements", ("gaussian", "sparse", "data", "exact"))
+    X, rng, constant = check_matrix(X), check_rng(rng, "rng"), check_flag(constant, "constant")
+    count = check_count(count, "count", 0, most=None)
+    weights = check_vector(weights, "weights")
+    if weights.shape != (len(X),):
+        raise ValueError(f"weights must be a number for each of the {len(X)} rows of X, got shape {weights.shape}.")
     if arrangements == "exact":
         return exact_gates(X)
+    check_room(X, count)
+    try:
+        return _drawn(X, arrangements, count, rng, weights=weights, constant=constant)
+    except MemoryError as error:
+        raise ValueError(f"n_arrangements={count} gates do not fit into memory ({error}); draw fewer.") from error
+
+
+def _drawn(
+    X: Array, arrangements: str, count: int, rng: np.random.RandomState, *, weights: Array, constant: bool
+) -> Array:
     if arrangements == "data":
         return data_gates(X, count, rng)
     if arrangements == "sparse":
@@ -140,6 +166,15 @@ class SampledArrangements(NamedTuple):
 
     gates: Array
     patterns: Mask
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, tuple) and same_values(tuple(self), tuple(other))
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash_of_values(self)
 
 
 def sample_arrangements(
@@ -189,18 +224,19 @@ def sample_arrangements(
     9
     """
     X = check_matrix(X)
-    if kind not in ("gaussian", "sparse", "data", "patches", "exact"):
-        raise ValueError(f"kind must be 'gaussian', 'sparse', 'data', 'patches' or 'exact', got {kind!r}.")
-    check_count(n_arrangements, "n_arrangements")
-    rng = check_random_state(random_state)
+    check_choice(kind, "kind", ("gaussian", "sparse", "data", "patches", "exact"))
+    fit_intercept = check_flag(fit_intercept, "fit_intercept")
+    n_arrangements = check_count(n_arrangements, "n_arrangements", most=None)
+    rng = check_rng(random_state)
     biased = np.hstack([X, np.ones((len(X), 1))]) if fit_intercept else X
     if kind == "patches":
         image, patch = _check_shapes(image_shape, patch_shape, X.shape[1])
+        check_room(biased, n_arrangements)
         gates = patch_gates(biased, n_arrangements, rng, constant=fit_intercept, image=image, patch=patch)
     else:
         weights = np.full(len(X), 1.0 / len(X))
         gates = sample_gates(biased, kind, n_arrangements, rng, weights=weights, constant=fit_intercept)
-    gates, patterns = merge_patterns(biased, gates)
+    gates, patterns = merge_sampled(biased, gates, gates[:, :0])
     return SampledArrangements(gates, np.ascontiguousarray(patterns.T))
 
 
@@ -208,7 +244,7 @@ def _check_shapes(image: Any, patch: Any, n_features: int) -> tuple[tuple[int, .
     if image is None or patch is None:
         raise ValueError("kind='patches' needs image_shape and patch_shape.")
     for name, shape in (("image_shape", image), ("patch_shape", patch)):
-        if np.ndim(shape) != 1 or not all(isinstance(k, Integral) for k in shape):
+        if len(check_shape(shape, name)) != 1 or not all(isinstance(k, Integral) for k in shape):
             raise ValueError(f"{name} must be a tuple of integers, got {shape!r}.")
     image, patch = tuple(int(k) for k in image), tuple(int(k) for k in patch)
     if len(image) not in (2, 3) or int(np.prod(image)) != n_features:

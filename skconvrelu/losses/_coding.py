@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu._checks import check_no_missing, check_number
+from skconvrelu._checks import check_choice, check_no_missing, check_number, check_shape, check_vector, distinct_labels
 from skconvrelu.losses._base import Loss
 from skconvrelu.losses._piecewise import AbsoluteError, HardMargin, Hinge, Huber, Quantile, SquaredHinge
 from skconvrelu.losses._smooth import BinaryLogLoss, MultinomialLogLoss, Poisson, SquaredError, SquaredErrorOnCodes
@@ -71,17 +71,24 @@ def coded_targets(loss: str, y: Any, **params: float) -> tuple[Loss, Array]:
     ValueError
         If no loss of penalised training has that name, y holds what it cannot fit, or there is one class only.
     """
-    y = np.asarray(y)
+    penalised = tuple(name for name in CLASSIFICATION if name != "hard_margin")
+    check_choice(loss, "loss", REGRESSION + penalised)
+    shape = check_shape(y, "y")
+    if not shape or not shape[0]:
+        raise ValueError(f"y must have a target for each sample, got {y!r}.")
+    check_no_missing(y)
     if loss in REGRESSION:
-        targets = y.astype(np.float64).reshape(len(y), -1)
-        check_no_missing(targets)
+        targets = check_vector(y, "y")
+        if targets.ndim > 2:
+            raise ValueError(f"y must have shape (n_samples,) or (n_samples, n_outputs), got {targets.shape}.")
+        targets = targets.reshape(len(targets), -1)
         check_targets(loss, targets)
         return regression_loss(loss, **params), targets
-    penalised = tuple(name for name in CLASSIFICATION if name != "hard_margin")
-    if loss not in penalised:
-        raise ValueError(f"loss must be one of {', '.join(REGRESSION + penalised)}, got {loss!r}.")
-    check_no_missing(y)
-    classes, labels = np.unique(y, return_inverse=True)
+    if len(shape) != 1 and np.prod(shape) != shape[0]:
+        raise ValueError(f"y must be a list of labels, one a sample, got shape {shape}.")
+    if params:
+        raise ValueError(f"loss={loss!r} has no parameters, got {', '.join(params)}.")
+    classes, labels = distinct_labels(y)
     if len(classes) < 2:
         raise ValueError(f"y holds one class only, {classes[0]!r}; loss={loss!r} needs two.")
     return classification_loss(loss, labels.ravel(), len(classes))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skconvrelu._path import BetaPath
+from skconvrelu._selection import comparable, mean_scores, standard_error
 from skconvrelu.plotting._axes import axes
 
 Array = NDArray[np.float64]
@@ -60,6 +61,8 @@ class BetaPathDisplay:
     @classmethod
     def from_path(cls, path: BetaPath, *, ax: Any = None) -> BetaPathDisplay:
         """Draw the objective and the number of hidden units of :func:`skconvrelu.convex_relu_path`."""
+        if not isinstance(path, BetaPath):
+            raise TypeError(f"path must be a BetaPath, as convex_relu_path returns; got {type(path).__name__}.")
         return cls(betas=path.betas, curve=path.objectives, curve_name="objective", n_units=path.n_units).plot(ax)
 
     @classmethod
@@ -76,10 +79,10 @@ class BetaPathDisplay:
         display : BetaPathDisplay
         """
         check_is_fitted(estimator, "cv_scores_")
-        scores = estimator.cv_scores_
-        errors = scores.std(axis=1, ddof=1) / np.sqrt(scores.shape[1]) if scores.shape[1] > 1 else None
+        scores = comparable(estimator.cv_scores_)
+        errors = np.array([standard_error(row) for row in scores]) if scores.shape[1] > 1 else None
         return cls(
-            betas=estimator.betas_, curve=scores.mean(axis=1), curve_name="cross-validated score", errors=errors,
+            betas=estimator.betas_, curve=mean_scores(scores), curve_name="cross-validated score", errors=errors,
             chosen=estimator.beta_,
         ).plot(ax)  # fmt: skip
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from skconvrelu._checks import check_matrix, check_no_missing
+from skconvrelu._checks import check_matrix, check_no_missing, check_shape
 from skconvrelu.network import TwoLayerReLU, check_is_network
 from skconvrelu.plotting._axes import axes
 
@@ -81,11 +81,11 @@ class HiddenUnitsDisplay:
             raise ValueError(f"only networks of one or two features can be drawn; X has {X.shape[1]}.")
         if network.output_weights.shape[1] != 1 or network.gates is not None:
             raise ValueError("only ReLU networks with one output can be drawn.")
+        if y is not None and check_shape(y, "y"):
+            check_no_missing(y)
         y = None if y is None else np.asarray(y)
         if y is not None and y.shape != (len(X),):
             raise ValueError(f"y must have one value for each of the {len(X)} samples, got shape {y.shape}.")
-        if y is not None:
-            check_no_missing(y)
         return cls(network=network, X=X, y=y).plot(ax)
 
     def plot(self, ax: Any = None) -> HiddenUnitsDisplay:

@@ -43,7 +43,7 @@ ORTHANTS, WIDE = 8, 6
 N_STARTS = 32
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ExactPrice:
     """What is proven about ``max lambda' (X u)_+`` on the unit ball.
 

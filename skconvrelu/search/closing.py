@@ -27,7 +27,7 @@ _PROVABLE = {1: 10_000, 2: 2_000, 3: 500, 4: 60, 5: 25}
 _MAX_CONES = 5_000
 
 
-@dataclass
+@dataclass(eq=False)
 class Refined:
     """Where the search ended.
 
@@ -79,7 +79,7 @@ class Refined:
     notes: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evidence:
     """What the last look established at one dual point.
 

@@ -116,7 +116,10 @@ def _alternate(X: Array, dual: Array, U: Array, schedule: Sequence[int], penalty
     # of a typical column: a few large ones, such as the constant one beside small features, say nothing about the others
     mean = float(np.exp(np.mean(np.log((np.diagonal(square) * squares)[used]))))
     tau = penalty * np.sqrt(len(X)) / d / mean
-    inverse = np.linalg.inv(np.diag(1.0 / squares) + tau * square)
+    # the inverse of diag(1 / squares) + tau square, by a matrix that is at least the identity, rounding included
+    steep = tau * sizes[:, None] * square * sizes
+    lifted = 1.0 + d * np.finfo(float).eps * float(np.trace(steep))
+    inverse = np.linalg.inv(lifted * np.eye(d) + steep) * sizes[:, None] * sizes
     back = (tau * falling @ inverse).astype(dtype)
     inverse_: NDArray[Any] = inverse.astype(dtype)
     cap = (-dual[dual < 0.0] / tau).astype(dtype)

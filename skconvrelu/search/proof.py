@@ -15,7 +15,7 @@ from skconvrelu.search.units import Units, no_units, signed_axes
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Proof:
     """What exact pricing established at a dual point.
 

@@ -112,7 +112,7 @@ def refine(
     return search.run(units, max_rounds)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Priced:
     """A dual point with the bound that the largest price met there gives, whose units it belongs to and what the look found."""
 

@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 _ASIDE = 1e-7
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Units:
     """ReLU units ``(X u_j)_+ v_j'`` with the output intercept left to :meth:`ConvexProgram.best_intercept`.
 
@@ -59,9 +59,11 @@ class Units:
         return F
 
     def objective(self, program: ConvexProgram) -> float:
-        """Training objective of the network, with the best intercept."""
+        """Training objective of the network, with the best intercept, from above: units that nearly cancel leave rounding only."""
         F = self.outputs(program.X)
-        return program.loss_value(F + program.best_intercept(F)) + float(program.beta * self.norms().sum())
+        F = F + program.best_intercept(F)
+        error = program.objective_error(F, self.coef)
+        return program.loss_value(F) + float(program.beta * self.norms().sum()) + error
 
     def gates(self, X: Array) -> Array:
         """Gates (m, d) whose patterns are those of the units, with a side chosen for samples that lie on a unit's hyperplane.

@@ -36,7 +36,7 @@ _PROMISING, _SETTLED = 0.97, 60
 _BATCH, _ASCENDING = 250, 64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Found:
     """What one search found.
 

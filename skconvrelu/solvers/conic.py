@@ -26,7 +26,7 @@ Where = NDArray[np.intp] | int  # variable or row indices, broadcast against eac
 Entries = tuple[NDArray[np.intp], NDArray[np.intp], Array]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Triplets:
     """A sparse matrix in coordinates, no entry twice; indices are int32, which conic solvers take without a copy."""
 
@@ -44,7 +44,7 @@ class ConePart:
     count: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ConicSolution:
     """What a conic solver returns: ``x``, multipliers of the rows and of the cones, in the Lagrangian
     ``c'x + offset - rows'(A x) - cones'(F x + g)``; so a multiplier of a lower row bound is nonnegative and every cone
@@ -58,7 +58,7 @@ class ConicSolution:
     optimal: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ConicForm:
     """See the module's docstring; ``read`` turns a solver's point back into a candidate for the program."""
 

@@ -33,7 +33,7 @@ _LONGEST = 1e6
 _WARM_BARRIER, _WARM_SLACK = 0.3, 10.0
 
 
-@dataclass
+@dataclass(eq=False)
 class _State:
     coef: Array  # (B, d)
     intercept: Array  # (q,) coordinates in the intercept basis
@@ -44,7 +44,7 @@ class _State:
     loss: LossSlacks | None = None  # for piecewise linear losses
 
 
-@dataclass
+@dataclass(eq=False)
 class _Residuals:
     coef: Array
     intercept: Array
@@ -53,7 +53,7 @@ class _Residuals:
     outputs: Array
 
 
-@dataclass
+@dataclass(eq=False)
 class _Direction:
     coef: Array
     intercept: Array
@@ -102,7 +102,7 @@ class InteriorPoint:
         """
         state = self._state
         best: tuple[float, _State, _Residuals] | None = None
-        converged, since_best, n_iter, least = False, 0, 0, np.inf
+        converged, since_best, n_iter, least = False, 0, 0, (np.inf, np.inf)
         while True:
             residuals = self._residuals(state)
             if best is not None and not (np.isfinite(residuals.mu) and np.isfinite(residuals.outputs).all()):
@@ -113,13 +113,12 @@ class InteriorPoint:
             infeasible = np.abs(residuals.slack).max(initial=0.0) / max(np.abs(state.slack).max(initial=0.0), 1e-300)
             merit = gap / objective if infeasible <= 1e-9 else np.inf
             logger.debug("iteration %d: objective %.10g, gap %.2e, mu %.2e", n_iter, objective, gap, residuals.mu)
-            # while no gap can be told yet, the way to feasible slacks is what must get shorter
-            nearer = np.isfinite(merit) or infeasible < 0.5 * least
             since_best += 1
-            if best is None or not np.isfinite(best[0]) or merit < 0.9 * best[0]:
+            if best is None or merit < 0.9 * best[0] or not np.isfinite(best[0]):
                 best = (merit, replace(state), residuals)
-                if nearer:
-                    since_best, least = 0, infeasible
+                # while slacks are infeasible, crawling on is as much as can be asked for
+                if np.isfinite(merit) or gap < 0.98 * least[0] or infeasible < 0.98 * least[1]:
+                    since_best, least = 0, (gap, infeasible)
             converged = merit <= tol
             if converged or n_iter >= max_iter or since_best >= 40:
                 break

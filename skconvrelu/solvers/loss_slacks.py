@@ -17,7 +17,7 @@ from skconvrelu.losses import PiecewiseQuadratic
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SlackStep:
     """Changes of gradient and slacks, (n, K) each."""
 
@@ -26,7 +26,7 @@ class SlackStep:
     below: Array
 
 
-@dataclass
+@dataclass(eq=False)
 class LossSlacks:
     """Gradient ``g`` strictly between the slopes, and the slacks of both sides; sides with an infinite slope have none."""
 

@@ -50,7 +50,7 @@ _CLEARLY_BELOW = 0.95
 _PATIENCE = 6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Point:
     """Variables ``z`` of the loss map and what belongs to them in the present subproblem."""
 
@@ -190,7 +190,7 @@ class ProximalNewton:
                 return trial, step
             if abs(change) <= 1e-13 * abs(point.merit) and np.abs(trial.residual).max() < 0.9 * size:
                 return trial, 1.0  # the merit has no digits left, the residual has
-            if -step * slope <= 1e-16 * abs(point.merit):
+            if step * np.abs(dz).max() <= 1e-16 * np.abs(point.z).max():
                 break  # nor has the step
             step *= float(np.clip(-0.5 * slope * step / (change - slope * step), 0.1, 0.5)) if change < np.inf else 0.1
             self.faces.restore(memory)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu._checks import check_matrix, check_number, check_weights
+from skconvrelu._checks import check_flag, check_matrix, check_number, check_shape, check_weights
 from skconvrelu.losses import Loss, check_targets, coded_targets
 from skconvrelu.network import TwoLayerReLU, check_is_network
 from skconvrelu.program import ConvexProgram
@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Setting:
     """A validated training problem.
 
@@ -51,8 +51,8 @@ class Setting:
     def build(
         cls, X: Any, y: Any, *, beta: float, loss: str, sample_weight: Any, fit_intercept: bool, **params: float
     ) -> Setting:
-        features = check_matrix(X)
-        if np.ndim(y) == 0:
+        features, fit_intercept = check_matrix(X), check_flag(fit_intercept, "fit_intercept")
+        if not check_shape(y, "y"):
             raise ValueError(
                 f"y must have a target for each of the {len(features)} samples, got the single value {y!r}."
             )
@@ -74,18 +74,18 @@ class Setting:
             self.X, self.Y, self.weights, patterns, self.loss, self.beta, fit_intercept=self.fit_intercept
         )
 
-    def check_network(self, network: TwoLayerReLU) -> None:
+    def check_network(self, network: TwoLayerReLU, name: str = "network") -> None:
         """Raise where a network does not fit the data or the problem."""
-        check_is_network(network)
+        check_is_network(network, name)
         if network.gates is not None:
-            raise ValueError("network is a gated one; these statements are about ReLU networks.")
+            raise ValueError(f"{name} is a gated one; these statements are about ReLU networks.")
         d, K = network.hidden_weights.shape[0], network.output_weights.shape[1]
         if (d, K) != (self.features.shape[1], self.Y.shape[1]):
             raise ValueError(
-                f"network takes {d} features and has {K} outputs; the data have {self.features.shape[1]} and need {self.Y.shape[1]}."
+                f"{name} takes {d} features and has {K} outputs; the data have {self.features.shape[1]} and need {self.Y.shape[1]}."
             )
         if not self.fit_intercept:
-            check_unbiased(network)
+            check_unbiased(network, name)
 
     def units(self, network: TwoLayerReLU) -> Units:
         """The units that contribute, in the coordinates of ``X``."""
@@ -109,22 +109,22 @@ class Setting:
         return float(self.weights @ self.loss.dropped(self.Y))
 
 
-def check_unbiased(network: TwoLayerReLU) -> None:
+def check_unbiased(network: TwoLayerReLU, name: str = "network") -> None:
     """The networks of the papers have no biases."""
     if network.hidden_biases.any() or network.output_biases.any():
         raise ValueError(
-            "network has biases, but the problem has none: append a constant column to X for hidden biases, "
+            f"{name} has biases, but the problem has none: append a constant column to X for hidden biases, "
             "or use fit_intercept=True where there is such a parameter."
         )
 
 
-def check_margin_network(network: TwoLayerReLU, X: Array) -> None:
+def check_margin_network(network: TwoLayerReLU, X: Array, name: str = "network") -> None:
     """The max-margin statements are about networks with one output and no biases."""
-    check_is_network(network)
+    check_is_network(network, name)
     if (
         network.gates is not None
         or network.output_weights.shape[1] != 1
         or network.hidden_weights.shape[0] != X.shape[1]
     ):
-        raise ValueError("network must be a ReLU network with one output on the features of X.")
-    check_unbiased(network)
+        raise ValueError(f"{name} must be a ReLU network with one output on the features of X.")
+    check_unbiased(network, name)

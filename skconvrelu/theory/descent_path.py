@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu._by_value import ByValue
 from skconvrelu._checks import check_count
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.theory._setting import Setting
@@ -19,8 +20,8 @@ Array = NDArray[np.float64]
 _ROUNDING = 1e-12
 
 
-@dataclass(frozen=True)
-class DescentPath:
+@dataclass(frozen=True, eq=False)
+class DescentPath(ByValue):
     """Networks along a path, each with its training objective.
 
     Attributes
@@ -102,7 +103,7 @@ def descent_path(
         X, y, beta=beta, loss=loss, sample_weight=sample_weight, fit_intercept=fit_intercept, **params
     )
     setting.check_network(network)
-    setting.check_network(optimum)
+    setting.check_network(optimum, "optimum")
     n_steps = check_count(n_steps, "n_steps")
     steps = [("balance", part) for part in _balancing(network, n_steps)]
     steps += [("merge", part) for part in _merging(network.balance(), setting.features, n_steps)]

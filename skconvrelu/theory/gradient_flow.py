@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import LSODA
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 
-from skconvrelu._checks import check_count, check_labels, check_matrix, check_no_missing, check_number
+from skconvrelu._by_value import ByValue
+from skconvrelu._checks import (
+    check_choice,
+    check_count,
+    check_flag,
+    check_labels,
+    check_matrix,
+    check_no_missing,
+    check_number,
+    check_rng,
+    check_vector,
+)
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.theory._setting import check_margin_network
 
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class GradientFlow:
+@dataclass(frozen=True, eq=False)
+class GradientFlow(ByValue):
     """A trajectory of :func:`gradient_flow`.
 
     Attributes
@@ -43,7 +54,9 @@ class GradientFlow:
 
     def network(self, k: int = -1) -> TwoLayerReLU:
         """The network at the k-th time."""
-        W, w = self.hidden_weights[k], self.output_weights[k]
+        if not isinstance(k, Integral) or isinstance(k, bool) or not -len(self.times) <= int(k) < len(self.times):
+            raise ValueError(f"k must be one of the {len(self.times)} times, got {k!r}.")
+        W, w = self.hidden_weights[int(k)], self.output_weights[int(k)]
         return TwoLayerReLU(W, np.zeros(W.shape[1]), w[:, None], np.zeros(1))
 
     def penalties(self) -> Array:
@@ -81,7 +94,7 @@ def balanced_network(n_features: int, n_hidden: int, scale: float, random_state:
     check_count(n_features, "n_features")
     check_count(n_hidden, "n_hidden", 0)
     scale = check_number(scale, "scale", least=0.0)
-    rng = check_random_state(random_state)
+    rng = check_rng(random_state)
     W = rng.standard_normal((n_features, n_hidden))
     w = rng.choice([-1.0, 1.0], size=n_hidden)
     return TwoLayerReLU(scale * W / np.linalg.norm(W, axis=0), np.zeros(n_hidden), scale * w[:, None], np.zeros(1))
@@ -159,22 +172,21 @@ def gradient_flow(
     True
     """
     X = check_matrix(X)
-    if loss not in ("log_loss", "exponential", "squared_error"):
-        raise ValueError(f"loss must be 'log_loss', 'exponential' or 'squared_error', got {loss!r}.")
-    n_times, max_steps = check_count(n_times, "n_times", 2), check_count(max_steps, "max_steps")
+    check_choice(loss, "loss", ("log_loss", "exponential", "squared_error"))
+    n_times, max_steps = check_count(n_times, "n_times", 2), check_count(max_steps, "max_steps", most=None)
     duration, rtol = check_number(duration, "duration", above=0.0), check_number(rtol, "rtol", least=1e-12, below=1.0)
     kink_width = check_number(kink_width, "kink_width", above=0.0, below=1.0)
-    if min_log_loss != -np.inf:
+    if not isinstance(min_log_loss, float) or min_log_loss != -np.inf:
         min_log_loss = check_number(min_log_loss, "min_log_loss")
     regression = loss == "squared_error"
-    targets = np.asarray(y, dtype=np.float64) if regression else check_labels(y, len(X))
+    targets = check_vector(y, "y") if regression else check_labels(y, len(X))
     if targets.shape != (len(X),):
         raise ValueError(f"y must have one value for each of the {len(X)} samples, got shape {targets.shape}.")
     check_no_missing(targets)
-    check_margin_network(network0, X)
+    check_margin_network(network0, X, "network0")
     if not network0.n_hidden:
         raise ValueError("network0 has no hidden units, so nothing can flow; see balanced_network.")
-    rescale = not regression if rescale is None else rescale
+    rescale = not regression if rescale is None else check_flag(rescale, "rescale")
     d, m = network0.hidden_weights.shape
     flow = _Flow(X, targets, loss, rescale, kink_width, d, m)
     start = np.concatenate([network0.hidden_weights.ravel(), network0.output_weights[:, 0]])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu._checks import check_number
+from skconvrelu._checks import check_number, check_vector
 
 Array = NDArray[np.float64]
 
@@ -31,12 +31,12 @@ class Landscape1D:
 
     def nonconvex(self, u: NDArray[np.floating], a: NDArray[np.floating]) -> Array:
         """``(1 - max(u, 0) a)^2 + (beta / 2) (u^2 + a^2)``, elementwise."""
-        u, a = np.asarray(u, dtype=np.float64), np.asarray(a, dtype=np.float64)
+        u, a = check_vector(u, "u"), check_vector(a, "a")
         return np.square(1.0 - np.maximum(u, 0.0) * a) + 0.5 * self.beta * (u * u + a * a)
 
     def convex(self, v: NDArray[np.floating], w: NDArray[np.floating]) -> Array:
         """``(1 - v + w)^2 + beta (v + w)`` for v, w >= 0, elementwise; infinite elsewhere."""
-        v, w = np.asarray(v, dtype=np.float64), np.asarray(w, dtype=np.float64)
+        v, w = check_vector(v, "v"), check_vector(w, "w")
         value = np.square(1.0 - v + w) + self.beta * (v + w)
         return np.where((v >= 0.0) & (w >= 0.0), value, np.inf)
 

@@ -11,6 +11,7 @@ from scipy import sparse
 from scipy.optimize import linprog
 from scipy.spatial.distance import cdist
 
+from skconvrelu._by_value import ByValue
 from skconvrelu._checks import check_labels, check_matrix, check_method, check_number
 from skconvrelu._classifier import ConvexReLUClassifier
 from skconvrelu._hard_margin import NotSeparated
@@ -26,8 +27,8 @@ Array = NDArray[np.float64]
 _SAME_RAY = 4.0 * np.finfo(float).eps
 
 
-@dataclass(frozen=True)
-class MaxMargin:
+@dataclass(frozen=True, eq=False)
+class MaxMargin(ByValue):
     """Optimum of the convex max-margin program.
 
     Attributes
@@ -129,8 +130,8 @@ def _check_separable(X: Array, codes: Array) -> None:
         )
 
 
-@dataclass(frozen=True)
-class NonconvexKKT:
+@dataclass(frozen=True, eq=False)
+class NonconvexKKT(ByValue):
     """How well a network satisfies the KKT conditions of the nonconvex max-margin problem, and what its multipliers prove.
 
     Attributes

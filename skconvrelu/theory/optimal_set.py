@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import LinearConstraint, linprog, milp
-from sklearn.utils import check_random_state
 
-from skconvrelu._checks import check_count, check_number
+from skconvrelu._by_value import ByValue
+from skconvrelu._checks import check_count, check_number, check_rng, check_shape, check_vector
 from skconvrelu.arrangements import enumerate_arrangements
 from skconvrelu.losses import BinaryLogLoss, Poisson, SquaredError, SquaredErrorOnCodes
 from skconvrelu.network import TwoLayerReLU
@@ -36,8 +36,8 @@ _WIDER, _WIDEST = 10.0, 1e-2
 _EXCESS = 1e-7
 
 
-@dataclass(frozen=True)
-class OptimalSet:
+@dataclass(frozen=True, eq=False)
+class OptimalSet(ByValue):
     """The optimal set ``{alpha >= 0 : sum_j alpha_j (X u_j)_+ v_j' + 1 b' = fit}`` over fixed unit vectors.
 
     Attributes
@@ -69,8 +69,8 @@ class OptimalSet:
     alpha: Array
     possible: Mask
     dimension: int
-    _setting: Setting = field(repr=False)
-    _equations: tuple[Array, Array] = field(repr=False)
+    _setting: Setting = field(repr=False, compare=False)
+    _equations: tuple[Array, Array] = field(repr=False, compare=False)
 
     @property
     def is_unique(self) -> bool:
@@ -79,12 +79,12 @@ class OptimalSet:
 
     def extreme(self, random_state: Any = None) -> Array:
         """Scales (m,) of a vertex of the polytope, the least one for a random linear cost."""
-        rng = check_random_state(random_state)
+        rng = check_rng(random_state)
         return self._vertex(rng.standard_normal(len(self.alpha)))
 
     def member(self, random_state: Any = None, *, n_vertices: int = 5) -> Array:
         """Scales (m,) of a random convex combination of vertices."""
-        rng = check_random_state(random_state)
+        rng = check_rng(random_state)
         shares = rng.dirichlet(np.ones(check_count(n_vertices, "n_vertices")))
         return sum((share * self.extreme(rng) for share in shares), np.zeros_like(self.alpha))
 
@@ -109,7 +109,7 @@ class OptimalSet:
 
     def network(self, alpha: Any = None) -> TwoLayerReLU:
         """The balanced network with these nonnegative scales (m,); ``alpha=None`` takes the stored member."""
-        alpha = self.alpha if alpha is None else np.asarray(alpha, dtype=np.float64)
+        alpha = self.alpha if alpha is None else check_vector(alpha, "alpha")
         if alpha.shape != self.alpha.shape or not (np.isfinite(alpha) & (alpha >= 0.0)).all():
             raise ValueError(f"alpha must be {len(self.alpha)} finite nonnegative scales, got shape {alpha.shape}.")
         keep = alpha > 0.0
@@ -310,6 +310,7 @@ def _patterns(setting: Setting, arrangements: Any) -> Mask:
         if arrangements != "exact":
             raise ValueError(f"arrangements must be 'exact' or a bool array of patterns, got {arrangements!r}.")
         return np.ascontiguousarray(enumerate_arrangements(setting.X, full_dimensional=True).T)
+    check_shape(arrangements, "arrangements")
     patterns = np.asarray(arrangements)
     if patterns.dtype != bool or patterns.ndim != 2 or len(patterns) != len(setting.X):
         raise ValueError(

@@ -7,9 +7,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 
-from skconvrelu._checks import check_count, check_matrix, check_method
+from skconvrelu._by_value import ByValue, hash_of_values, same_values
+from skconvrelu._checks import (
+    check_count,
+    check_flag,
+    check_matrix,
+    check_method,
+    check_number,
+    check_rng,
+    check_vector,
+)
 from skconvrelu.row_space import null_space
 from skconvrelu.search.branch_and_bound import exact_price
 from skconvrelu.search.pricing import SETTLE, climb, price
@@ -39,6 +47,15 @@ class Support(NamedTuple):
     value: float
     upper: float | None
     unit: Array
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, tuple) and same_values(tuple(self), tuple(other))
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash_of_values(self)
 
 
 def support_function(
@@ -75,8 +92,9 @@ def support_function(
     5.0
     """
     check_method(method, time_limit)
+    rng = check_rng(random_state)
     X = check_matrix(X)
-    dual = np.asarray(dual_coef, dtype=np.float64)
+    dual = check_vector(dual_coef, "dual_coef")
     if dual.shape != (len(X),) or not np.isfinite(dual).all():
         raise ValueError(
             f"dual_coef must be finite with one value for each of the {len(X)} samples, got shape {dual.shape}."
@@ -84,7 +102,6 @@ def support_function(
     if method == "exact":
         found = exact_price(X, dual, time_limit=time_limit)
         return Support(max(found.lower, 0.0), max(found.upper, 0.0), found.unit)
-    rng = check_random_state(random_state)
     starts = np.vstack([rng.standard_normal((_STARTS * X.shape[1], X.shape[1])), dual @ X, (np.maximum(dual, 0.0)) @ X])
     best = climb(X, dual, climb(X, dual, starts), schedule=SETTLE)
     values = price(X, dual, best)
@@ -119,8 +136,8 @@ def rectified_ellipsoid(X: Any) -> RectifiedEllipsoid:
     return RectifiedEllipsoid(X)
 
 
-@dataclass(frozen=True)
-class RectifiedEllipsoid:
+@dataclass(frozen=True, eq=False)
+class RectifiedEllipsoid(ByValue):
     """``Q = {(X u)_+ : ||u|| <= 1}``, see :func:`rectified_ellipsoid`.
 
     Attributes
@@ -136,7 +153,8 @@ class RectifiedEllipsoid:
     def points(self, n_points: int = 1000, *, boundary: bool = True, random_state: Any = None) -> Array:
         """Points (n_points, n_samples) of the set: images of uniform vectors of norm one, or of the whole ball."""
         check_count(n_points, "n_points", 0)
-        rng = check_random_state(random_state)
+        check_flag(boundary, "boundary")
+        rng = check_rng(random_state)
         d = self.X.shape[1]
         U = rng.standard_normal((n_points, d))
         U /= np.linalg.norm(U, axis=1)[:, None]
@@ -146,6 +164,7 @@ class RectifiedEllipsoid:
 
     def support(self, direction: Any, *, method: str = "exact", time_limit: float | None = None) -> Support:
         """Support function, see :func:`support_function`; also that of the convex hull."""
+        direction = self._checked(direction, "direction")
         return support_function(self.X, direction, method=method, time_limit=time_limit, random_state=0)
 
     def spikes(self) -> Array:
@@ -161,7 +180,7 @@ class RectifiedEllipsoid:
 
     def preimage(self, z: Any) -> Array | None:
         """The shortest ``u`` with ``(X u)_+ = z``, or None where there is none."""
-        z = self._checked(z)
+        z = self._checked(z, "z")
         if (z < 0.0).any():
             return None
         on = z > 0.0
@@ -183,6 +202,7 @@ class RectifiedEllipsoid:
 
         To it comes what the rounding of ``z`` does to the preimage, which is much where samples are nearly parallel.
         """
+        tol = check_number(tol, "tol")
         u = self.preimage(z)
         if u is None:
             return False
@@ -196,7 +216,7 @@ class RectifiedEllipsoid:
 
         With ``method="exact"`` True is proven, whatever branch and bound needs for it.
         """
-        dual = self._checked(dual_coef)
+        dual, tol = self._checked(dual_coef, "dual_coef"), check_number(tol, "tol")
         for signed in (dual, -dual):
             found = self.support(signed, method=method)
             if (found.value if found.upper is None else found.upper) > 1.0 + tol:
@@ -205,15 +225,17 @@ class RectifiedEllipsoid:
 
     def gauge(self, dual_coef: Any, *, method: str = "exact") -> float:
         """``max_{||u|| <= 1} |lambda' (X u)_+|``: a dual point divided by it lies on the boundary of the polar set."""
-        dual = self._checked(dual_coef)
+        dual = self._checked(dual_coef, "dual_coef")
         return max(self.support(signed, method=method).value for signed in (dual, -dual))
 
-    def _checked(self, z: Any) -> Array:
-        z = np.asarray(z, dtype=np.float64)
+    def _checked(self, z: Any, name: str) -> Array:
+        z = check_vector(z, name)
         if z.shape != (len(self.X),):
-            raise ValueError(f"a point of this space has {len(self.X)} coordinates, one a sample; got shape {z.shape}.")
+            raise ValueError(
+                f"{name}: a point of this space has {len(self.X)} coordinates, one a sample; got shape {z.shape}."
+            )
         if not np.isfinite(z).all():
-            raise ValueError("a point of this space has finite coordinates; got NaN or infinite ones.")
+            raise ValueError(f"{name}: a point of this space has finite coordinates; got NaN or infinite ones.")
         return z
 
 

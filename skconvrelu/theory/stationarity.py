@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu._checks import check_number
+from skconvrelu._by_value import ByValue
+from skconvrelu._checks import check_choice, check_number
 from skconvrelu.arrangements import enumerate_arrangements
 from skconvrelu.losses import Loss
 from skconvrelu.network import TwoLayerReLU
@@ -29,8 +30,8 @@ _VANISHED = 1e-12
 _MOST_CELLS = 2_000
 
 
-@dataclass(frozen=True)
-class ClarkeStationarity:
+@dataclass(frozen=True, eq=False)
+class ClarkeStationarity(ByValue):
     """How far a network is from a stationary point.
 
     Attributes
@@ -175,8 +176,8 @@ def _check_differentiable(loss: Loss) -> None:
         )
 
 
-@dataclass(frozen=True)
-class SubsampledProgram:
+@dataclass(frozen=True, eq=False)
+class SubsampledProgram(ByValue):
     """A network beside the optimum of the convex program over its own patterns.
 
     Attributes
@@ -264,6 +265,7 @@ def subsampled_program(
     (True, False)
     """
     tol = check_number(tol, "tol", above=0.0)
+    check_choice(solver, "solver", ("auto", "mosek", "clarabel", "scipy"))
     setting = Setting.build(
         X, y, beta=beta, loss=loss, sample_weight=sample_weight, fit_intercept=fit_intercept, **params
     )
