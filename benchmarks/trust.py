@@ -262,7 +262,7 @@ def _verified(problem: Problem, model: Any, outcome: Outcome) -> float | None:
         outcome.failures.append(f"solved bound {certificate.lower_bound_solved!r} above {found.objective!r}")
     if certificate.lower_bound_solved > found.lower_bound + SUPPORTED * size:
         outcome.failures.append(f"solved bound {certificate.lower_bound_solved!r}, verified only {found.lower_bound!r}")
-    if found.cone_violation > CONES and "outside the cone" not in model.said:
+    if found.cone_violation > CONES and "outside its cone" not in model.said:
         outcome.failures.append(f"cones left by {found.cone_violation:.1e}")
     outcome.proven += certificate.lower_bound_proven is not None
     return found.objective

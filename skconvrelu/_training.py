@@ -161,7 +161,7 @@ def _in_cones(program: ConvexProgram, solution: Solution) -> Solution:
     solution = solution.in_cones(program)
     if solution.cone_violation > OUTSIDE:
         warnings.warn(
-            f"A vector of convex_coef_ is outside the cone of its arrangement, by {solution.cone_violation:.1g} of the longest; the network, "
+            f"A vector of convex_coef_ is outside its cone, by {solution.cone_violation:.1g} of the longest; the network, "
             "its objective and the bounds are not affected. Scale the features, or leave out samples of next to no weight.",
             ConvergenceWarning,
             stacklevel=7,
