@@ -24,6 +24,7 @@ from skconvrelu._training import (
     Options,
     Trained,
     auto_beta,
+    given_beta,
     sampled_only,
     searched,
     sharpen,
@@ -191,9 +192,8 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
         previous = self._previous_units(problem.X.shape[1], problem.rows.Y.shape[1])
         program, gates = self._sampled(problem, previous, rng)
         if not isinstance(problem.loss, HardMargin):  # there beta plays no part
-            automatic = isinstance(beta, str)
             program = program.at_beta(
-                auto_beta(problem, program) if automatic else problem.coordinates.beta_inward(float(beta))
+                auto_beta(problem, program) if isinstance(beta, str) else given_beta(problem, program, float(beta))
             )
         options = Options.of(self)
         if self._searches(program):

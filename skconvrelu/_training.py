@@ -302,6 +302,24 @@ def largest_beta(program: ConvexProgram) -> float:
     return program.beta_max(at_least=found)
 
 
+def given_beta(problem: Problem, program: ConvexProgram, beta: float) -> float:
+    """A penalty in canonical units.
+
+    Raises
+    ------
+    ValueError
+        If it is too small beside X and the targets to be told from none.
+    """
+    inward = problem.coordinates.beta_inward(beta)
+    if inward < program.least_beta:
+        least = problem.coordinates.beta_outward(program.least_beta)
+        raise ValueError(
+            f"beta={beta:.3g} is too small for features and targets of this size: below {least:.1g} doubles cannot tell it from no "
+            "penalty. Scale the features, for instance by StandardScaler, or increase beta."
+        )
+    return inward
+
+
 def auto_beta(problem: Problem, program: ConvexProgram) -> float:
     """``AUTO_FRACTION`` of the largest beta, or the floor, in canonical units.
 

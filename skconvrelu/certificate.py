@@ -12,8 +12,8 @@ __all__ = ["EVIDENCE", "WELL_SEARCHED", "Certificate", "Verification", "verify"]
 
 #: recall from which a search is evidence, and from which it is called a good one
 EVIDENCE, WELL_SEARCHED = 0.5, 0.8
-#: relative gap up to which a proof is worth to be named first
-_PROOF = 0.01
+#: relative gap up to which a proof is worth to be named first, and beyond which nothing is called optimal
+_PROOF, _OPEN = 0.01, 0.1
 
 
 @dataclass(frozen=True)
@@ -137,10 +137,14 @@ class Certificate:
         if proven is not None and proven <= _PROOF:
             return f"proven optimal to {_percent(proven)}"
         if searched is None:
-            return f"optimal to {_percent(self.gap_solved)} over the arrangements given; others were not searched"
+            solved = self.gap_solved
+            known = f"optimal to {_percent(solved)}" if solved <= _OPEN else f"a gap of {_percent(solved)} is left"
+            return f"{known} over the arrangements given; others were not searched"
         if not self.is_evidence:
             return f"searched poorly: recall {self.recall:.0%}: the bound is not evidence"
         how = "well searched" if self.recall is not None and self.recall >= WELL_SEARCHED else "searched in part"
+        if searched > _OPEN:
+            return f"a gap of {_percent(searched)} is left, {how}"
         return f"optimal to {_percent(searched)} as {how}"
 
     def _rows(self) -> list[tuple[str, float | None, float | None, str]]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from skconvrelu._products import cached_parts, row_parts
 from skconvrelu.cones import project
 from skconvrelu.losses import Loss, PiecewiseLinear
-from skconvrelu.rounding import gamma, positive, row_lengths
+from skconvrelu.rounding import UNIT, gamma, positive, row_lengths
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -191,6 +191,16 @@ class ConvexProgram:
         """At least the price of every unit at the zero network."""
         return float(np.linalg.norm(self.zero_dual(), axis=1) @ self.lengths) or 1.0
 
+    @cached_property
+    def least_beta(self) -> float:
+        """The least penalty that doubles can tell from none.
+
+        Outputs are known to one rounding of what they have to reach. Networks that fit so well differ in their penalties by no more than
+        the losses of these roundings, which are of second order for smooth losses.
+        """
+        reach = float(np.linalg.norm(self.zero_dual(), axis=1).sum() * np.median(self.lengths))
+        return UNIT ** (2 if self.loss.smooth else 1) * reach
+
     def masks(self, blocks: Index) -> Array:
         """The 0/1 diagonals of the blocks as floats, (len(blocks), n)."""
         return self.patterns[self.block_patterns[blocks]].astype(np.float64)
@@ -325,6 +335,11 @@ class ConvexProgram:
         if self.intercept_basis.shape[1]:
             A = _balanced(A, self.loss, self.Y, self.weights)
         return -self.weights[:, None] * A
+
+    def rebalanced(self, dual: Array) -> Array:
+        """A solver's dual point with its sum made to vanish, where that is off by more than rounding."""
+        drift = np.abs(self.intercept_basis.T @ dual.sum(axis=0)).max(initial=0.0)
+        return dual if drift <= 100.0 * UNIT * np.abs(dual).sum() else self.balanced_dual(dual)
 
     def dual_value(self, dual: Array) -> float:
         """Dual objective ``-sum_i w_i l*(-lambda_i / w_i)`` as it comes out; :func:`skconvrelu.duality.lower_bound` makes a bound of it."""

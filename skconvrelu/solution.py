@@ -185,6 +185,7 @@ def evaluate(
 
     Prices are told apart above beta, or above ``level`` where a coarser bound will do.
     """
+    candidate = replace(candidate, dual=program.rebalanced(candidate.dual))
     worst = worst_price(program, candidate, rtol=rtol, level=max(program.beta, level))
     bound = lower_bound(program, candidate.dual, worst)
     blocks, coef, intercept, objective = _drop_negligible(program, candidate, bound.value)

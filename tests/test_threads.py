@@ -5,23 +5,24 @@ from threading import Event, Thread
 
 import numpy as np
 import pytest
-from threadpoolctl import ThreadpoolController, threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
 
 from skconvrelu import ConvexReLURegressor
 from skconvrelu._logging import verbosity
-from skconvrelu._threads import one_blas_thread
+from skconvrelu._threads import _controller, one_blas_thread
 
 LOGGER = logging.getLogger("skconvrelu")
 
 
 def _blas_threads():
-    return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+    # of the libraries of numpy and scipy; those that another test's packages bring are none of the package's business
+    return [library.num_threads for library in _controller("blas").lib_controllers]
 
 
 @pytest.fixture
 def two_threads():
     """Two BLAS threads, the same at the end."""
-    libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+    libraries = _controller("blas").lib_controllers
     if not libraries:
         pytest.skip("no BLAS whose threads can be set")
     before = [library.num_threads for library in libraries]

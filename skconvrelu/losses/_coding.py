@@ -56,7 +56,7 @@ def check_targets(name: str, y: Array, free: Array | None = None) -> None:
         return
     if (y < 0.0).any():
         raise ValueError("y has negative entries, which loss='poisson' cannot fit; its targets must be y >= 0.")
-    if free is not None and not (free @ y.reshape(len(y), -1) > 0.0).all():
+    if free is not None and not (y.reshape(len(y), -1)[free > 0.0] > 0.0).any(axis=0).all():
         raise ValueError(
             "y is zero wherever its weight is not: with loss='poisson' the intercept would be minus infinity. "
             "Leave such a target out."

@@ -15,9 +15,6 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-#: penalties that can be carried, and one over it: hidden units are up to the loss over beta long, and lengths are squared
-_PENALTY = 2.0**480
-
 
 @dataclass(frozen=True, eq=False)
 class Coordinates:
@@ -71,20 +68,8 @@ class Coordinates:
         return _scaled(dual, self.loss_exponent - self.output_exponent)
 
     def beta_inward(self, beta: float) -> float:
-        """Penalty.
-
-        Raises
-        ------
-        ValueError
-            If it is too small beside the entries of X and the losses to be told from zero.
-        """
-        inward = float(_scaled(np.float64(beta), -self.price_exponent))
-        if inward < 1.0 / _PENALTY:
-            raise ValueError(
-                f"beta={beta:.3g} is too small for entries of X as large as 2**{self.x_exponent}: double precision cannot tell it from no "
-                "penalty. Scale the features, for instance by StandardScaler, or increase beta."
-            )
-        return min(inward, _PENALTY)  # beyond, the network is zero all the same
+        """Penalty."""
+        return float(_scaled(np.float64(beta), -self.price_exponent))
 
     def beta_outward(self, beta: float) -> float:
         """Penalty, or a price."""

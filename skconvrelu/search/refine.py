@@ -45,7 +45,8 @@ MAX_ROUNDS = 60
 _FEW, _MOST_EFFORT = 0.15, 16
 #: units that one round may add, beside as many as there are
 _ENTER = 100
-#: relative improvement of the objective, in units of tol, below which the search has not moved; and for how many rounds, until it ends
+#: relative improvement of the objective, in units of tol or of a tenth of the gap, below which the search has not moved; and for how many
+#: rounds, until it ends
 _STALLED, _PATIENCE = 0.03, 6
 #: relative gap of the first round's convex program
 _LOOSEST = 3e-2
@@ -188,7 +189,7 @@ class _Search:
                 break
             self.gained = (before - self.value) / max(self.value, 1e-300)
             # near the optimum the objective improves by the square of the gap only
-            if value - self.value >= _STALLED * self.tol * self.value or gap < 0.9 * least:
+            if value - self.value >= _STALLED * max(self.tol, 0.1 * min(gap, 1.0)) * self.value or gap < 0.9 * least:
                 stalled, value, least = 0, self.value, gap
             else:
                 # a round whose program was solved coarsely may have missed what there was to gain, unless it can be solved no better
