@@ -32,8 +32,8 @@ logger = logging.getLogger(__name__)
 
 #: first penalty of the hinge loss as a fraction of its beta_max, the factor between penalties, and how often it is lowered
 _FIRST, _FACTOR, _TIMES = 3e-2, 0.1, 10
-#: relative gap, in units of tol, at which the penalty counts as exact
-_EXACT = 2.0
+#: relative gap, in units of tol, at which the penalty counts as exact; and penalties in a row without a smaller one that are the last
+_EXACT, _VAIN = 2.0, 2
 
 
 class NotSeparated(ValueError):
@@ -69,7 +69,7 @@ def max_margin(program: ConvexProgram, solve: Solve, tol: float, start: Units | 
     hinge = replace(program, loss=Hinge(), weights=uniform)
     beta = _FIRST * (hinge.beta_max() or 1.0)
     best: Trained | None = None
-    gap = np.inf
+    gap, least, in_vain = np.inf, np.inf, 0
     for _ in range(_TIMES):
         trained = solve(replace(hinge, beta=beta), start)
         start = units_of(trained.program, trained.solution)
@@ -81,8 +81,12 @@ def max_margin(program: ConvexProgram, solve: Solve, tol: float, start: Units | 
             logger.info("penalty %.2g: sum of norms %.8g, relative gap %.1e", beta, scaled.solution.objective, own_gap)
             if own_gap <= _EXACT * tol:
                 return scaled
+            in_vain = 0 if own_gap < least else in_vain + 1
+            least = min(least, own_gap)
             if best is None or scaled.solution.objective < best.solution.objective:
                 best, gap = scaled, own_gap
+            if in_vain >= _VAIN:  # smaller penalties only cost digits
+                break
         beta *= _FACTOR
     if best is None:
         raise NotSeparated(
