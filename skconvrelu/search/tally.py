@@ -42,27 +42,15 @@ class Tally:
 
     def __add__(self, other: Tally) -> Tally:
         """The two together; places that are the same are counted together, at the better price."""
-        places, sides = [*self.places], [*self.sides]
-        prices, counts = [*self.prices], [*self.counts]
-        for place, side, price, count in zip(other.places, other.sides, other.prices, other.counts, strict=True):
-            same = np.array([], dtype=np.intp)
-            if places:
-                same = np.flatnonzero((np.array(places) @ place > SAME) & (np.array(sides) @ side > SAME))
-            if len(same):
-                counts[same[0]] += count
-                prices[same[0]] = max(prices[same[0]], price)
-            else:
-                places.append(place)
-                sides.append(side)
-                prices.append(price)
-                counts.append(count)
-        return Tally(
-            np.array(places).reshape(-1, self.places.shape[1]),
-            np.array(sides).reshape(-1, self.sides.shape[1]),
-            np.array(prices),
-            np.array(counts, dtype=np.intp),
-            self.n_starts + other.n_starts,
-        )
+        places, sides = np.vstack([self.places, other.places]), np.vstack([self.sides, other.sides])
+        first = first_alike(places, sides)
+        kept = np.flatnonzero(first == np.arange(len(first)))
+        owner = np.searchsorted(kept, first)
+        prices = np.full(len(kept), -np.inf)
+        np.maximum.at(prices, owner, np.concatenate([self.prices, other.prices]))
+        counts = np.zeros(len(kept), dtype=np.intp)
+        np.add.at(counts, owner, np.concatenate([self.counts, other.counts]))
+        return Tally(places[kept], sides[kept], prices, counts, self.n_starts + other.n_starts)
 
     @property
     def unseen(self) -> float:
@@ -78,3 +66,16 @@ class Tally:
         if not len(self.counts):
             return False
         return bool(self.counts[self.prices.argmax()] > 1 or (self.prices <= 0.0).all())
+
+
+def first_alike(places: Array, sides: Array, same: float = SAME) -> NDArray[np.intp]:
+    """For each of m units the first one before it that stands for itself and is alike (cosines above ``same``), else itself."""
+    alike = (places @ places.T > same) & (sides @ sides.T > same)
+    first, stands = np.arange(len(places)), np.zeros(len(places), dtype=bool)
+    for i in range(len(places)):
+        before = alike[i] & stands
+        if before.any():
+            first[i] = before.argmax()
+        else:
+            stands[i] = True
+    return first

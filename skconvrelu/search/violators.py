@@ -20,7 +20,7 @@ from skconvrelu.search.ascent import MANY_ROWS, STEPS, ascend
 from skconvrelu.search.bounds import violation_level
 from skconvrelu.search.pricing import SCHEDULE, SETTLE, climb, price, pulls
 from skconvrelu.search.shared import best_directions, climb_shared, sides_of
-from skconvrelu.search.tally import SAME, Tally
+from skconvrelu.search.tally import SAME, Tally, first_alike
 from skconvrelu.search.units import Units, signed_axes
 from skconvrelu.search.whitening import Whitening, column_sizes
 
@@ -232,7 +232,8 @@ def _improve(X: Array, signed: Array, starts: Array, level: float, whitening: Wh
         U = climb(X, signed, starts, dtype=np.float32, level=level)
         prices = price(X, signed, U)
         close = np.flatnonzero(prices > _PROMISING * level)
-        close = close[_distinct(whitening.directions(U[close]), prices[close], same=0.9999)[:_SETTLED]]
+        alone = np.ones((len(close), 1))
+        close = close[_distinct(whitening.directions(U[close]), prices[close], alone, 0.9999)[:_SETTLED]]
         if len(close):
             U[close] = climb(X, signed, U[close], schedule=SETTLE, level=level)
             prices[close] = price(X, signed, U[close])
@@ -270,17 +271,11 @@ def _neighbour_starts(coef: Array, whitening: Whitening, count: int, rng: np.ran
     return np.vstack([own, mixed, beside])
 
 
-def _distinct(places: Array, prices: Array, sides: Array | None = None, same: float = SAME) -> NDArray[np.intp]:
-    """Indices left, best first, when of any two units whose places and sides agree (cosines of ``same``) the cheaper one goes.
+def _distinct(places: Array, prices: Array, sides: Array, same: float = SAME) -> NDArray[np.intp]:
+    """Indices left, best first, when of any two units whose places and sides agree (cosines above ``same``) the cheaper one goes.
 
     ``places`` are unit vectors in whitened coordinates, ``sides`` output directions.
     """
     order = np.argsort(-prices, kind="stable")
-    kept: list[int] = []
-    for i in order:
-        near = places[kept] @ places[i] >= same
-        if sides is not None:
-            near &= sides[kept] @ sides[i] >= same
-        if not near.any():
-            kept.append(int(i))
-    return np.array(kept, dtype=np.intp)
+    first = first_alike(places[order], sides[order], same)
+    return order[first == np.arange(len(order))]
