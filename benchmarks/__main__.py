@@ -26,6 +26,7 @@ TABLES = {
     "growth": [],
     "cv_speed": ["--repeats", "1"],
     "exactness": [],
+    "trust": [],
     "beta_auto": ["--rows", "400"],
     "defaults": [],
     "scale": [],

@@ -95,13 +95,14 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
     network_ : TwoLayerReLU
         The same as an object that can be evaluated, merged, pruned or turned into an MLP, see :mod:`skconvrelu.network`.
     objective_ : float
-        Weighted mean loss plus penalty, equal for the convex weights and the network; with "hard_margin" the sum of norms.
+        Weighted mean loss plus penalty, equal for the convex weights and the network but for rounding, which is added; with "hard_margin"
+        the sum of norms.
     dual_gap_ : float
         Absolute duality gap, valid over ``arrangements_``: no network with these arrangements is better by more.
     dual_coef_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        The dual feasible point behind the gap.
+        The dual point behind the gap, feasible but for rounding, of which the gap takes account.
     certificate_ : Certificate
-        Lower bounds of the objective over the arrangements solved, over all as searched, and over all proven.
+        Lower bounds of the objective over the arrangements solved, over all as searched, and over all proven, with a verdict in words.
     objectives_ : ndarray of shape (n_rounds,)
         Objective after each round of the search, never increasing.
     beta_ : float

@@ -27,18 +27,19 @@ class Certificate:
     Attributes
     ----------
     objective : float
-        Weighted mean loss plus penalty of the fitted network.
+        Weighted mean loss plus penalty of the fitted network, and what rounding may take off it.
     lower_bound_solved : float
         No network with hidden units in the arrangements that were solved (``arrangements_``) has a smaller objective: proof.
     lower_bound_searched : float or None
         No network at all has a smaller objective, if the search missed no better maximiser of the price than it found: evidence,
-        worth as much as its recall. None without a search.
+        worth as much as its recall. Where a fit's search is no evidence it is kept low enough for the gap not to be below ``tol``. None
+        without a search.
     lower_bound_proven : float or None
         No network at all has a smaller objective: proof, by enumeration or branch and bound. None until proven.
     n_arrangements : int
         Arrangements solved over.
     n_units : int
-        Hidden units of the network, all of which are maximisers of the price.
+        Hidden units of the network; those of an optimum are maximisers of the price.
     n_starts : int
         Independent starts of the search at the final dual point.
     largest_price : float or None
