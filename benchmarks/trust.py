@@ -328,9 +328,15 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--numbers", type=int, nargs="*")
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=np.inf, help="begin no further problem after so long")
     arguments = parser.parse_args()
     numbers = arguments.numbers or range(arguments.first, arguments.first + arguments.problems)
-    outcomes = Parallel(n_jobs=arguments.jobs)(delayed(run)(number) for number in numbers)
+    begin, outcomes = time.monotonic(), []
+    batches = [numbers[i : i + 20] for i in range(0, len(numbers), 20)]
+    for batch in batches:
+        if time.monotonic() - begin > arguments.seconds:
+            break
+        outcomes += Parallel(n_jobs=arguments.jobs)(delayed(run)(number) for number in batch)
     print(table(outcomes))
     for outcome in outcomes:
         for failure in outcome.failures:

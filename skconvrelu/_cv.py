@@ -67,6 +67,7 @@ class _ChoosesBeta(BaseConvexReLU):
         with verbosity(self.verbose), one_blas_thread():
             rng = check_random_state(self.random_state)
             whole = self._fold(data, rng)
+            whole.problem.scale_note(getattr(self, "feature_names_in_", None))  # refused before any work
             grid = given
             if grid is None:
                 grid = beta_grid(whole.problem, [walk.program for walk in whole.walks], int(self.betas), self.eps)

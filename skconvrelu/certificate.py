@@ -128,8 +128,11 @@ class Certificate:
 
     @property
     def is_evidence(self) -> bool:
-        """Whether the searched bound is evidence: the search found again enough of the units it knows."""
-        return self.recall is not None and self.recall >= EVIDENCE
+        """Whether the searched bound is evidence: the search found again enough of the units it knows, or a proof says nearly as much."""
+        if self.recall is not None and self.recall >= EVIDENCE:
+            return True
+        proven, searched = self.gap_proven, self.gap_searched
+        return proven is not None and searched is not None and proven <= max(2.0 * searched, _PROOF)
 
     @property
     def verdict(self) -> str:
@@ -153,7 +156,7 @@ class Certificate:
         if self.lower_bound_searched is not None and self.recall is not None and self.largest_price is not None:
             searched = (
                 f"{self.n_starts} starts, largest price {self.largest_price:.6g} beta, "
-                f"recall {self.recall:.0%} of {self.n_units} units"
+                f"recall {self.recall:.0%}, {self.n_units} units"
             )
             if self.unseen is not None:
                 searched += f", chance of a new maximiser {self.unseen:.2g} a start"

@@ -74,7 +74,7 @@ class CertificateDisplay:
             xlim=(1e-12, max(1.0, 30.0 * widths.max())),
             xlabel="relative gap, (objective - bound) / objective",
         )
-        recall = "" if found.recall is None else f", recall {found.recall:.0%} of {found.n_units} units"
+        recall = "" if found.recall is None else f", {found.n_units} units, recall {found.recall:.0%}"
         self.ax_.set_title(f"objective {found.objective:.6g} after {found.n_rounds} rounds{recall}", fontsize="medium")
         self.ax_.invert_yaxis()
         return self

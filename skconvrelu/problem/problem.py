@@ -14,14 +14,14 @@ from skconvrelu.losses import HardMargin, Loss
 from skconvrelu.problem.coordinates import Coordinates
 from skconvrelu.problem.merging import Rows, merge_rows
 from skconvrelu.program import ConvexProgram
-from skconvrelu.rounding import UNIT, exact_sum, gamma, power_of_two
+from skconvrelu.rounding import UNIT, exact_sum, gamma, positive, power_of_two
 from skconvrelu.row_space import RowSpace
 from skconvrelu.search.units import Units
 
 Array = NDArray[np.float64]
 
-#: factor between the sizes of two columns from which the user is told
-_APART = 1e3
+#: factor between the sizes of two columns from which the user is told, and from which squares of both leave the range of doubles
+_APART, _TOO_FAR_APART = 1e3, 1e100
 #: exponents of the loss of the zero network, in the user's units, that can be carried
 _LOSS = 1000
 
@@ -127,24 +127,37 @@ class Problem:
         return _divided(self.X, -self.coordinates.x_exponent)
 
     def scale_note(self, names: Any = None) -> str | None:
-        """What to tell the user where columns differ in size by orders of magnitude: by name, with the remedy."""
-        sizes = np.sqrt(self.rows.weights @ np.square(self.X))
+        """What to tell the user where columns differ in size by orders of magnitude: by name, with the remedy.
+
+        Raises
+        ------
+        ValueError
+            If they differ by so much that squares of both are no numbers.
+        """
+        largest = np.abs(self.X).max(axis=0)
+        sizes = largest * np.sqrt(self.rows.weights @ np.square(self.X / positive(largest)))
         used = np.flatnonzero(sizes > 0.0)
         if not len(used):
             return None
         least, most = used[sizes[used].argmin()], used[sizes[used].argmax()]
         if sizes[most] < _APART * sizes[least]:
             return None
+        with np.errstate(over="ignore"):
+            factor = sizes[most] / sizes[least]
 
         def name(column: int) -> str:
             if column == self.rows.X.shape[1]:
                 return "the constant column of the hidden biases"
             return f"feature {column}" if names is None else f"feature {names[column]!r}"
 
+        what = f"X: its columns differ in size by a factor of {factor:.1g}, from {name(least)} to {name(most)}."
+        if factor > _TOO_FAR_APART:
+            raise ValueError(
+                f"{what} Double precision cannot hold both; scale the features, for instance by StandardScaler."
+            )
         return (
-            f"X: its columns differ in size by a factor of {sizes[most] / sizes[least]:.1g}, from {name(least)} to {name(most)}. "
-            "The penalty is that of weights on X as it is, so that small columns hardly count: scale the features, "
-            "for instance by StandardScaler."
+            f"{what} The penalty is that of weights on X as it is, so that small columns hardly count: scale the features, for instance "
+            "by StandardScaler."
         )
 
     def sampled_gates(self, kind: str, count: int, rng: np.random.RandomState) -> Array:

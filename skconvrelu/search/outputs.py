@@ -98,8 +98,6 @@ def _join(program: ConvexProgram, gates: Array, results: list[Refined], tol: flo
         blocks_of(everything, own, directions), coef, dual, max(r.solution.n_iter for r in results), True
     )
     solution = evaluate(everything, candidate, solver=results[0].solution.solver)
-    sizes = np.array([len(r.solution.coef) for r in results])
-    recalls = np.array([r.recall for r in results])
     length = max(len(r.objectives) for r in results)
     proven = [r.proven_bound for r in results]
     known = [p for p in proven if p is not None]
@@ -117,7 +115,7 @@ def _join(program: ConvexProgram, gates: Array, results: list[Refined], tol: flo
         largest=max(r.largest for r in results),
         dual=dual,
         n_starts=int(starts.sum()),
-        recall=float(sizes @ recalls / sizes.sum() if sizes.sum() else recalls.min()),
+        recall=min(r.recall for r in results),  # no better than the worst, since the bounds add
         unseen=float(starts @ [r.unseen for r in results] / max(starts.sum(), 1)),
         converged=all(r.converged for r in results) or (close and not in_vain),
         in_vain=in_vain,
