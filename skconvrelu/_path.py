@@ -94,7 +94,9 @@ def beta_max(
         problem, program = _zero_program(_estimator(loss, params), X, y, sample_weight)
         value, dual = largest_beta(program), program.zero_dual()
         proof = prove(program, dual, no_units(program), level=None, max_nodes=max_cones)
-        upper = proof.upper + program.price_error(dual)
+        # rounding of the products, and of the best constant, which moves the dual point by what its sum misses zero by
+        drift = float(np.abs(dual.sum(axis=0)).sum() * (program.weights @ program.lengths))
+        upper = proof.upper + program.price_error(dual) + drift
     # the exact search meets units too, and may meet better ones
     value = max(value, proof.lower)
     return BetaMax(problem.coordinates.beta_outward(value), problem.coordinates.beta_outward(max(value, upper)))
