@@ -416,3 +416,19 @@ def test_exact_sums_are_rounded_once():
     terms = np.array([1e16, 1.0, -1e16, 1e-30, 3.0])
     assert exact_sum(terms) == 4.0
     assert exact_sum(terms[:3]) == 1.0
+
+
+@pytest.mark.parametrize("share", [1e-9, 1e-6, 1e-3])
+@pytest.mark.parametrize("kind", ["squared_error", "log_loss", "hinge", "poisson"])
+def test_what_a_sum_misses_zero_by_costs_what_some_sample_takes_it_for(kind, share):
+    """Beside the bound without an intercept: prices grow by what is missing times the length of a row, at least the shortest."""
+    program = make_program(kind, n=15, d=2, fraction=0.4)
+    dual = 0.5 * program.dual_point(0.1 * np.random.default_rng(1).standard_normal(program.Y.shape))
+    dual = dual * (1.0 + share * np.sign(dual))
+    missing = abs(dual.sum())
+    assert missing > 1e-3 * share * np.abs(dual).sum()
+    pinned = lower_bound(replace(program, fit_intercept=False), dual, program.beta).value
+    free = lower_bound(program, dual, program.beta).value
+    cost = 0.999 * missing * np.linalg.norm(program.X, axis=1).min() / program.beta
+    assert 0.0 < free <= pinned / (1.0 + cost)
+    assert free >= pinned * (1.0 - 1e3 * missing * np.linalg.norm(program.X, axis=1).max() / program.beta)
