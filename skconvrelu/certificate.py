@@ -132,7 +132,9 @@ class Certificate:
         if self.recall is not None and self.recall >= EVIDENCE:
             return True
         proven, searched = self.gap_proven, self.gap_searched
-        return proven is not None and searched is not None and proven <= max(2.0 * searched, _PROOF)
+        if proven is None or searched is None:
+            return False
+        return proven <= _PROOF or proven <= min(2.0 * searched, _OPEN)
 
     @property
     def verdict(self) -> str:

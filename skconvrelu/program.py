@@ -229,7 +229,7 @@ class ConvexProgram:
         """Bound of the rounding error of an objective at outputs ``F`` of units ``coef``: large where units nearly cancel."""
         reach = float(np.linalg.norm(coef, axis=1).sum()) * gamma(sum(coef.shape) + 10) * self.lengths
         slope = np.linalg.norm(self.loss.gradient(F, self.Y), axis=1) + (reach if self.loss.smooth else 1.0)
-        return float(self.weights @ (slope * reach))
+        return float(self.weights @ (np.minimum(slope, self.loss.steepest * np.sqrt(F.shape[1])) * reach))
 
     def penalty(self, coef: Array) -> float:
         """``beta`` times the sum of the norms."""

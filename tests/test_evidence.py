@@ -119,7 +119,7 @@ BASE = Certificate(
         ({"lower_bound_proven": 1.981}, "proven optimal to 0.95%", False),
         ({"lower_bound_proven": 1.9, "lower_bound_searched": 1.999, "recall": 1.0}, "optimal to 0.05% as well searched", True),
         ({"lower_bound_searched": 1.999, "recall": WELL_SEARCHED}, "optimal to 0.05% as well searched", True),
-        ({"lower_bound_searched": 1.5, "recall": 1.0}, "optimal to 25% as well searched", True),
+        ({"lower_bound_searched": 1.5, "recall": 1.0}, "a gap of 25% is left, well searched", True),
         ({"lower_bound_searched": 1.999, "recall": 0.79}, "optimal to 0.05% as searched in part", True),
         ({"lower_bound_searched": 1.999, "recall": EVIDENCE}, "optimal to 0.05% as searched in part", True),
         (
@@ -128,7 +128,7 @@ BASE = Certificate(
             False,
         ),
         ({"lower_bound_searched": 1.999, "recall": 0.0}, "searched poorly: recall 0%: the bound is not evidence", False),
-        ({"lower_bound_searched": 1.9, "lower_bound_proven": 1.99, "recall": 0.0}, "proven optimal to 0.5%", False),
+        ({"lower_bound_searched": 1.9, "lower_bound_proven": 1.99, "recall": 0.0}, "proven optimal to 0.5%", True),
     ],
 )  # fmt: skip
 def test_verdicts(changes, verdict, evidence):
@@ -146,7 +146,7 @@ def test_representations_show_what_a_search_is_worth_and_the_notes():
         BASE, lower_bound_searched=1.999, recall=0.75, largest_price=1.25, unseen=0.125, n_starts=64, notes=(note,)
     )
     text = repr(certificate)
-    assert "64 starts, largest price 1.25 beta, recall 75% of 4 units, chance of a new maximiser 0.12 a start" in text
+    assert "64 starts, largest price 1.25 beta, recall 75%, 4 units, chance of a new maximiser 0.12 a start" in text
     assert text.endswith(f"\n  {note}")
     assert "<br>X: its &lt;columns&gt; differ" in certificate._repr_html_()
 

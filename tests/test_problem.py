@@ -173,12 +173,13 @@ Y5 = np.array([0.1, 1.0, -0.5, 2.0, 0.3])
     [
         ("y", {}, X5, Y5 * 1e160, None),
         ("y", {"loss": "absolute_error"}, X5, Y5 * [1.0, -1.7e308, 1.0, 8e307, 1.0], None),
-        ("beta", {"beta": 1e-10}, X5 * 1e155, Y5, None),
+        ("beta", {"beta": 1e-10, "fit_intercept": False}, X5 * 1e155, Y5, None),
+        ("X", {}, X5 * 1e155, Y5, None),
         ("sample_weight", {}, X5, Y5, np.array([1.0, 1e-200, 1.0, 1.0, 1.0])),
         ("epsilon", {"loss": "huber", "epsilon": 1e-200}, X5, Y5 * 1e130, None),
         ("epsilon", {"loss": "huber", "epsilon": 1e200}, X5, Y5 * 1e-130, None),
     ],
-    ids=["squares", "differences", "beta", "weights", "small epsilon", "large epsilon"],
+    ids=["squares", "differences", "beta", "columns", "weights", "small epsilon", "large epsilon"],
 )
 def test_what_cannot_be_carried_is_refused_by_name(name, options, X, y, weights):
     with pytest.raises(ValueError, match=rf"^{name}\b"):

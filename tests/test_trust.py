@@ -172,7 +172,9 @@ def test_falsified_fits_are_found_out(change, failure, monkeypatch):
 
 def test_a_search_without_recall_may_be_wrong_if_it_says_so(monkeypatch):
     monkeypatch.setattr(trust, "draw", lambda number: plain())
-    falsify(monkeypatch, certified(lower_bound_searched=lambda c: c.objective * (1.0 + 1e-6), recall=lambda c: 0.0))
+    falsify(monkeypatch, certified(
+        lower_bound_searched=lambda c: c.objective * (1.0 + 1e-6), lower_bound_proven=lambda c: None, recall=lambda c: 0.0
+    ))  # fmt: skip
     outcome = trust.run(0)
     assert not any(said.startswith("FALSE") for said in outcome.failures)
     assert outcome.false_without_evidence == outcome.no_evidence == 2

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from skconvrelu.arrangements import sample_gates
+from skconvrelu.arrangements import exact_gates, sample_gates
 from skconvrelu.losses import HardMargin, Loss
 from skconvrelu.problem.coordinates import Coordinates
 from skconvrelu.problem.merging import Rows, merge_rows
@@ -162,6 +162,8 @@ class Problem:
 
     def sampled_gates(self, kind: str, count: int, rng: np.random.RandomState) -> Array:
         """Gates (d, count) of one of the named samplers, in the user's coordinates."""
+        if kind == "exact":  # of the very rows whose patterns are then solved over
+            return np.ascontiguousarray(self.space.outward(exact_gates(self.points).T).T)
         X = self.rows.X  # of moderate size, so that squares are numbers, beside a constant column of ones
         if self.fit_intercept:
             X = np.hstack([X, np.ones((len(X), 1))])

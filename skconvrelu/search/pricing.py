@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from skconvrelu._products import row_parts
 from skconvrelu.rounding import power_of_two
 from skconvrelu.search.ascent import MANY_ROWS, STEPS, ascend
-from skconvrelu.search.whitening import column_sizes
+from skconvrelu.search.whitening import Whitening, column_sizes
 
 Array = NDArray[np.float64]
 DType = type[np.float32] | type[np.float64]
@@ -151,15 +151,16 @@ def _normalised(U: Array) -> Array:
 def searched_max_price(X: Array, dual: Array, patterns: NDArray[np.bool_], *, n_starts: int = 24) -> float:
     """Largest ``|lambda_k' (X u)_+|`` on the unit ball that a search finds, over both signs and the columns of ``dual`` (n, K).
 
-    Starts are the directions ``X' D lambda`` of the ``n_starts`` patterns where they are longest, and ``X' lambda``. A lower
-    bound of the true maximum, usually equal to it.
+    Starts are the directions ``X' D lambda`` of the ``n_starts`` patterns where they are longest, ``X' lambda``, and as many gates whose
+    values on the samples are uncorrelated, the same ones every time. A lower bound of the true maximum, usually equal to it.
     """
     largest = 0.0
+    gates = Whitening.of(X, np.full(len(X), 1.0 / len(X))).draw(n_starts, np.random.RandomState(0))
     for column in dual.T:
         for signed in (column, -column):
             starts = (patterns * signed) @ X
             longest = np.argsort(-np.linalg.norm(starts, axis=1), kind="stable")[:n_starts]
-            starts = np.vstack([starts[longest], signed @ X]) / np.square(column_sizes(X))
+            starts = np.vstack([np.vstack([starts[longest], signed @ X]) / np.square(column_sizes(X)), gates])
             if len(X) > MANY_ROWS:
                 best = ascend(X, signed[:, None], starts, np.ones((len(starts), 1)), free=False, steps=2 * STEPS)
             else:

@@ -91,7 +91,8 @@ class InteriorPoint:
         self.degree = self.signs.size + program.n_blocks
         if isinstance(program.loss, PiecewiseQuadratic):
             self.degree += LossSlacks.count(program.loss, program.Y)
-        self._state = self._start() if start is None else self._start_near(start)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite ends the run
+            self._state = self._start() if start is None else self._start_near(start)
         # turns a stationarity residual into the complementarity that belongs to it
         self.unit = program.loss_value(np.zeros_like(program.Y)) / (program.beta * self.degree)
 
@@ -104,7 +105,8 @@ class InteriorPoint:
         best: tuple[float, _State, _Residuals] | None = None
         converged, since_best, n_iter, least = False, 0, 0, (np.inf, np.inf)
         while True:
-            residuals = self._residuals(state)
+            with np.errstate(over="ignore", invalid="ignore"):
+                residuals = self._residuals(state)
             if best is not None and not (np.isfinite(residuals.mu) and np.isfinite(residuals.outputs).all()):
                 # LAPACK answers singular systems with NaN and raises nothing
                 logger.debug("iteration %d: stopped, the step was not finite", n_iter)
@@ -168,7 +170,7 @@ class InteriorPoint:
         if not mu > 0.0:
             return self._start()
         sizes = np.linalg.norm(coef, axis=1)
-        t = np.sqrt(sizes**2 + (mu / beta) ** 2) + mu / beta
+        t = np.hypot(sizes, mu / beta) + mu / beta
         floor = (_WARM_SLACK * mu / beta) * np.linalg.norm(self.A, axis=1)
         slack = np.maximum(self.signs * (coef @ self.A.T), floor)
         rho = mu / slack

@@ -192,7 +192,8 @@ class ProximalNewton:
                 return trial, 1.0  # the merit has no digits left, the residual has
             if step * np.abs(dz).max() <= 1e-16 * np.abs(point.z).max():
                 break  # nor has the step
-            step *= float(np.clip(-0.5 * slope * step / (change - slope * step), 0.1, 0.5)) if change < np.inf else 0.1
+            bend = change - slope * step
+            step *= float(np.clip(-0.5 * slope * step / bend, 0.1, 0.5)) if 0.0 < bend < np.inf else 0.1
             self.faces.restore(memory)
         return None, 0.0
 
