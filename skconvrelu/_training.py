@@ -150,7 +150,7 @@ def _over_all(
         program, problem.gates_inward(gates.T), _polisher(options), start=start, tol=options.tol,
         max_rounds=options.rounds, rng=rng, n_jobs=options.n_jobs, observe=observe, deadline=deadline,
     )  # fmt: skip
-    return _as_trained(problem, found), found
+    return _as_trained(problem, found, gates), found
 
 
 def _polisher(options: Options) -> Any:
@@ -169,7 +169,8 @@ def _in_cones(program: ConvexProgram, solution: Solution) -> Solution:
     return solution
 
 
-def _as_trained(problem: Problem, found: Refined) -> Trained:
+def _as_trained(problem: Problem, found: Refined, sampled: Array) -> Trained:
+    """``sampled`` are the gates (d, P) that the search began with; a way to the row space and back would round them."""
     solution = _in_cones(found.program, found.solution)
     certificate = Certificate(
         objective=solution.objective,
@@ -185,6 +186,8 @@ def _as_trained(problem: Problem, found: Refined) -> Trained:
         n_rounds=len(found.objectives),
     )
     gates = np.ascontiguousarray(problem.gates_outward(found.gates).T)
+    if not found.program.shared:
+        gates[:, : sampled.shape[1]] = sampled
     return Trained(found.program, solution, gates, certificate, found.objectives)
 
 

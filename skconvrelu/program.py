@@ -227,9 +227,12 @@ class ConvexProgram:
 
     def objective_error(self, F: Array, coef: Array) -> float:
         """Bound of the rounding error of an objective at outputs ``F`` of units ``coef``: large where units nearly cancel."""
-        reach = float(np.linalg.norm(coef, axis=1).sum()) * gamma(sum(coef.shape) + 10) * self.lengths
-        slope = np.linalg.norm(self.loss.gradient(F, self.Y), axis=1) + (reach if self.loss.smooth else 1.0)
-        return float(self.weights @ (np.minimum(slope, self.loss.steepest * np.sqrt(F.shape[1])) * reach))
+        reach = float(np.linalg.norm(coef, axis=1).sum()) * gamma(sum(coef.shape) + 10) * self.lengths[:, None]
+        here = self.loss.value(F, self.Y)
+        # of a convex loss of one output the ends of an interval change most; several may change in different directions
+        ends = [np.abs(self.loss.value(F + side, self.Y) - here) for side in (reach, -reach)]
+        change = np.maximum(*ends) * (1.0 if F.shape[1] == 1 else 2.0 * F.shape[1]) + 4.0 * UNIT * np.abs(here)
+        return float(self.weights @ change)
 
     def penalty(self, coef: Array) -> float:
         """``beta`` times the sum of the norms."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.optimize import nnls
+from scipy.optimize import lsq_linear, nnls
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
@@ -183,17 +183,20 @@ def _projected(X: Long, mask: Mask, v: Long) -> np.longdouble:
     sizes, length = np.sqrt(np.square(signed).sum(axis=1)), np.sqrt(np.square(v).sum())
     kept = sizes > 0.0
     unit = signed[kept] / sizes[kept, None]
-    rho = np.asarray(
-        nnls(unit.T.astype(np.float64), (-v / length).astype(np.float64), maxiter=30 * unit.shape[0] + 300)[0],
-        dtype=np.longdouble,
-    )
-    best, used = np.sqrt(np.square(v + length * (rho @ unit)).sum()), np.flatnonzero(rho > 0.0)
-    # rows that are nearly parallel cost a double its digits: residuals in extended precision win them back
+    A, b = unit.T.astype(np.float64), (-v / length).astype(np.float64)
+    # two active-set methods, each of which may end early where rows are nearly parallel
+    starts = [nnls(A, b, maxiter=30 * A.shape[1] + 300)[0], lsq_linear(A, b, (0.0, np.inf), method="bvls", tol=1e-15).x]
+    return min(_sharpened(unit, v / length, np.asarray(rho, dtype=np.longdouble)) for rho in starts) * length
+
+
+def _sharpened(unit: Long, v: Long, rho: Long) -> np.longdouble:
+    """``||v + unit' rho||`` after steps that win back, by residuals in extended precision, the digits that a double loses."""
+    best, used = np.sqrt(np.square(v + rho @ unit).sum()), np.flatnonzero(rho > 0.0)
     for _ in range(4):
-        residual = v / length + rho @ unit
+        residual = v + rho @ unit
         step = np.linalg.lstsq(unit[used].T.astype(np.float64), -residual.astype(np.float64), rcond=None)[0]
         rho[used] = np.maximum(rho[used] + step, 0.0)
-        best = min(best, np.sqrt(np.square(v + length * (rho @ unit)).sum()))
+        best = min(best, np.sqrt(np.square(v + rho @ unit).sum()))
     return np.longdouble(best)
 
 

@@ -54,8 +54,6 @@ class Loss(ABC):
     smooth: ClassVar[bool] = True
     #: the Hessian does not depend on the outputs
     quadratic: ClassVar[bool] = False
-    #: no derivative is larger
-    steepest: float = np.inf
 
     @abstractmethod
     def value(self, F: Array, Y: Array) -> Array:

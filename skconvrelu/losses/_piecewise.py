@@ -127,7 +127,7 @@ class Huber(PiecewiseQuadratic):
     width = 1.0
 
     def __init__(self, epsilon: float) -> None:
-        self.epsilon = self.steepest = float(epsilon)
+        self.epsilon = float(epsilon)
 
     def canonical(self, Y: Array, *, free: bool) -> CanonicalTargets:
         targets = canonical_residuals(self, Y, free=free, degree=2)
@@ -168,7 +168,6 @@ class Quantile(PiecewiseLinear):
 
     def __init__(self, quantile: float) -> None:
         self.quantile = float(quantile)
-        self.steepest = max(self.quantile, 1.0 - self.quantile)
 
     def canonical(self, Y: Array, *, free: bool) -> CanonicalTargets:
         return canonical_residuals(self, Y, free=free, degree=1)
