@@ -10,7 +10,7 @@ twice, by different seeds (the second time over all arrangements, where they can
   never, a searched one only where the certificate says itself that it is no evidence;
 - data that cannot be carried must be refused by a ValueError that names them, with no other exception and no warning but scikit-learn's
   ConvergenceWarning and the package's own advice on scales;
-- ten seconds are enough.
+- ten seconds of processor time are enough.
 
 A row for each kind of hostility: fits, how many were refused, and how many failed in which way; then a line for each failure with its
 number, which ``--numbers`` runs again.
@@ -224,7 +224,7 @@ def _again(problem: Problem) -> dict[str, Any]:
 def _fitted(problem: Problem, seed: int, changes: dict[str, Any], outcome: Outcome) -> Any:
     model = problem.estimator(**{**problem.params, **changes, "random_state": seed})
     outcome.fits += 1
-    begin = time.perf_counter()
+    begin = time.process_time()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -237,7 +237,7 @@ def _fitted(problem: Problem, seed: int, changes: dict[str, Any], outcome: Outco
         except Exception as error:
             outcome.failures.append(f"{type(error).__name__}: {error}")
             model = None
-    seconds = time.perf_counter() - begin
+    seconds = time.process_time() - begin
     if seconds > LIMIT:
         outcome.failures.append(f"slow: {seconds:.0f} s")
     if model is not None:
