@@ -356,7 +356,8 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
                 time_limit=time_limit,
             )
             if sharper.solution is trained.solution:
-                self.certificate_ = sharper.certificate.mapped(lambda _: self.objective_, problem.bound_outward)
+                certificate = sharper.certificate.mapped(problem.objective_outward, problem.bound_outward)
+                self.certificate_ = replace(certificate, objective=self.objective_)
             else:
                 beta = self.beta_
                 self._set_trained(problem, sharper)

@@ -99,7 +99,7 @@ class Certificate:
             lower_bound_solved=min(bound(self.lower_bound_solved), value),
             lower_bound_searched=moved(self.lower_bound_searched),
             lower_bound_proven=moved(self.lower_bound_proven),
-            least_loss=bound(self.least_loss),
+            least_loss=objective(self.least_loss),
         )
 
     def _relative(self, bound: float | None) -> float | None:

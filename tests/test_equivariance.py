@@ -14,7 +14,11 @@ LOSSES = {"squared_error": 2, "huber": 2, "absolute_error": 1, "quantile": 1}
 #: how far outputs may be apart: the root of the relative gap times the size of the targets, or less
 CLOSE = 2e-5
 
-pytestmark = pytest.mark.filterwarnings("ignore:X. its columns:UserWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:X. its columns:UserWarning"),
+    # some end at 4e-9, which is as far as the solver gets
+    pytest.mark.filterwarnings("ignore:The duality gap:sklearn.exceptions.ConvergenceWarning"),
+]
 
 
 def data(n=12, d=2, seed=0):
@@ -25,7 +29,7 @@ def data(n=12, d=2, seed=0):
 
 def fit(loss, X, y, *, beta=0.02, unit=1.0, weights=None, **options):
     """Over all arrangements, where the optimum of the squared error and most others is unique."""
-    options = {"arrangements": "exact", "tol": 1e-8, "random_state": 0, "quantile": 0.3, **options}
+    options = {"arrangements": "exact", "tol": 1e-9, "random_state": 0, "quantile": 0.3, **options}
     model = ConvexReLURegressor(beta, loss=loss, epsilon=0.5 * unit, **options)
     return model.fit(X, y, sample_weight=weights)
 
@@ -77,7 +81,6 @@ def test_units_of_the_targets(loss, c):
         assert_mapped(model, other, vector=c, value=c**degree, dual=c ** (degree - 1))
 
 
-@pytest.mark.filterwarnings("ignore:The duality gap")
 @pytest.mark.parametrize("level", [1024.0, -3.0])
 @pytest.mark.parametrize("loss", LOSSES)
 def test_level_of_the_targets(loss, level):
@@ -118,7 +121,6 @@ def test_powers_of_two_of_the_features_change_no_bit(loss, power):
     assert_mapped(searched, again, vector=1.0 / c, exact=True)
 
 
-@pytest.mark.filterwarnings("ignore:The duality gap")
 @pytest.mark.parametrize("c", [1e-100, 0.3, 1e100])
 @pytest.mark.parametrize("loss", LOSSES)
 def test_units_of_the_features(loss, c):

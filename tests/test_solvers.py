@@ -247,7 +247,7 @@ def test_no_fit_is_worse_than_no_network(offset, beta):
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = ConvexReLURegressor(beta, arrangements="exact").fit(X, y)
     certificate = model.certificate_
-    assert certificate.objective <= 0.5 * y.var()
+    assert certificate.objective <= 0.5 * y.var() * (1.0 + 1e-12)  # published from above
     assert 0.0 <= certificate.lower_bound_proven <= certificate.objective
     residuals = model.predict(X) - y
     penalty = beta * np.linalg.norm(model.convex_coef_, axis=1).sum()
