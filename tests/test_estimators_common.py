@@ -52,6 +52,8 @@ def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
 
+# of sparse random data a search may say that it is no evidence
+@pytest.mark.filterwarnings("ignore:The search found only:sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.slow
 @parametrize_with_checks([ConvexReLURegressor(), ConvexReLUClassifier()])
 def test_scikit_learn_checks_of_defaults(estimator, check):

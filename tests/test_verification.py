@@ -209,6 +209,7 @@ def test_proofs_with_a_fill_value(fill, arrangements):
     assert found.objective == pytest.approx(model.objective_, rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "fills"),
     [
