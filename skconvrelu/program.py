@@ -418,7 +418,7 @@ class ConvexProgram:
         upper, lower = self.prices(dual, level=at_least or None, rtol=1e-3)
         leaders = np.flatnonzero(upper >= max(at_least, (1.0 - 1e-9) * lower.max(initial=0.0)))
         largest = max(at_least, float(self.prices(dual, leaders, rtol=1e-12)[0].max(initial=0.0)))
-        return largest if largest > 1e-14 * self.largest_price() else 0.0
+        return largest if largest > 1e-12 * self.largest_price() else 0.0  # what is less is rounding
 
     def largest_price(self) -> float:
         """``sum_i w_i ||l'(0, y_i)|| ||x_i||``, a bound of all prices at zero outputs and the unit in which they round."""

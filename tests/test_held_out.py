@@ -68,6 +68,7 @@ def test_undefined_scores_neither_win_nor_end_the_fit(one_standard_error):
         model.fit(X, y)
     assert model.beta_ == 1e-3
     assert np.isnan(model.cv_scores_).sum() == 5
+    pytest.importorskip("matplotlib")
     display = BetaPathDisplay.from_estimator(model)
     np.testing.assert_array_equal(display.curve, [NAN, 1.5, 5.5])
 

@@ -3,13 +3,14 @@
 import inspect
 import re
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 import skconvrelu
 from skconvrelu import ConvexReLUClassifier, ConvexReLURegressor, ConvexReLURegressorCV, arrangements, plotting, theory
 from skconvrelu.network import TwoLayerReLU
+
+plt = pytest.importorskip("matplotlib.pyplot")
 
 X, y = np.array([[1.0], [-2.0], [0.5], [-1.0]]), np.array([1, -1, 1, -1])
 TARGETS = y.astype(float)
