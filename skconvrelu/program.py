@@ -188,8 +188,8 @@ class ConvexProgram:
 
     @cached_property
     def price_bound(self) -> float:
-        """At least the price of every unit at the zero network."""
-        return float(np.linalg.norm(self.zero_dual(), axis=1) @ self.lengths) or 1.0
+        """At least the price of every unit at the zero network; where the best constant fits exactly that would be rounding."""
+        return max(float(np.linalg.norm(self.zero_dual(), axis=1) @ self.lengths), 1e-12 * self.largest_price()) or 1.0
 
     @cached_property
     def least_beta(self) -> float:
