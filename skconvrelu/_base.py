@@ -126,6 +126,12 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
             raise ValueError("y must hold the classes of the training data; they differ.")
         return data
 
+    def _problem(self, data: TrainingSet) -> Problem:
+        """The training problem of validated data; columns too far apart are refused before any work."""
+        problem = Problem.build(data.X, data.Y, data.weights, data.loss, fit_intercept=self.fit_intercept)
+        problem.check_columns(getattr(self, "feature_names_in_", None))
+        return problem
+
     def _fit_from(self, X: Any, y: Any, sample_weight: Any, start: Units | None, deadline: float | None = None) -> Any:
         data = self._training_set(X, y, sample_weight, reset=True)
         self._check_shared(data)
@@ -155,13 +161,16 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
                     "trained on these data, with fit_intercept=True."
                 )
         with verbosity(self.verbose), one_blas_thread():
-            problem = Problem.build(data.X, data.Y, data.weights, data.loss, fit_intercept=self.fit_intercept)
+            problem = self._problem(data)
             note = problem.scale_note(getattr(self, "feature_names_in_", None))
             if note is not None:
                 warnings.warn(note, UserWarning, stacklevel=6)
-            self._set_trained(problem, self._train(problem, beta, progress, start, data.target, deadline))
-            if not isinstance(beta, str) and not isinstance(problem.loss, HardMargin):
-                self.beta_ = float(beta)
+            trained = self._train(problem, beta, progress, start, data.target, deadline)
+            found = isinstance(beta, str) or isinstance(problem.loss, HardMargin)
+            # a given penalty beyond the largest useful one was replaced by a smaller one that will do
+            self._set_trained(
+                problem, trained, problem.coordinates.beta_outward(trained.program.beta) if found else float(beta)
+            )
         self._set(data.target)
 
     def _set(self, attributes: dict[str, Any]) -> None:
@@ -269,7 +278,7 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
             )
         return gates, patterns
 
-    def _set_trained(self, problem: Problem, trained: Trained) -> None:
+    def _set_trained(self, problem: Problem, trained: Trained, beta: float) -> None:
         program, solution, gates = trained.program, trained.solution, trained.gates
         used = program.block_patterns[solution.blocks]
         units = problem.units_outward(units_of(program, solution))
@@ -286,7 +295,7 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
         self.convex_arrangements_ = used
         self.arrangements_ = gates
         self._set(layers(network))
-        self.beta_ = problem.coordinates.beta_outward(program.beta)
+        self.beta_ = beta
         self.objective_ = certificate.objective
         self.dual_gap_ = max(0.0, certificate.objective - certificate.lower_bound_solved)
         self.dual_coef_ = dual[:, 0] if dual.shape[1] == 1 else dual
@@ -344,7 +353,7 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
                 "certify(method='exact') prices one output at a time; with shared_units=True use method='search'."
             )
         with verbosity(self.verbose), one_blas_thread():
-            problem = Problem.build(data.X, data.Y, data.weights, data.loss, fit_intercept=self.fit_intercept)
+            problem = self._problem(data)
             trained, dual = self._as_trained(problem)
             sharper = sharpen(
                 problem,
@@ -359,9 +368,7 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
                 certificate = sharper.certificate.mapped(problem.objective_outward, problem.bound_outward)
                 self.certificate_ = replace(certificate, objective=self.objective_)
             else:
-                beta = self.beta_
-                self._set_trained(problem, sharper)
-                self.beta_ = beta
+                self._set_trained(problem, sharper, self.beta_)
         return self.certificate_
 
     def _as_trained(self, problem: Problem) -> tuple[Trained, Array]:

@@ -35,7 +35,6 @@ from skconvrelu._threads import one_blas_thread
 from skconvrelu._training import Options, beta_grid, given_betas
 from skconvrelu._whole import all_or_nothing
 from skconvrelu.losses import check_targets
-from skconvrelu.problem import Problem
 from skconvrelu.search.units import Units
 
 Array = NDArray[np.float64]
@@ -67,7 +66,6 @@ class _ChoosesBeta(BaseConvexReLU):
         with verbosity(self.verbose), one_blas_thread():
             rng = check_random_state(self.random_state)
             whole = self._fold(data, rng)
-            whole.problem.scale_note(getattr(self, "feature_names_in_", None))  # refused before any work
             grid = given
             if grid is None:
                 grid = beta_grid(whole.problem, [walk.program for walk in whole.walks], int(self.betas), self.eps)
@@ -120,7 +118,7 @@ class _ChoosesBeta(BaseConvexReLU):
 
     def _fold(self, data: TrainingSet, rng: np.random.RandomState) -> Fold:
         """All rows of the data as something to walk on."""
-        problem = Problem.build(data.X, data.Y, data.weights, data.loss, fit_intercept=self.fit_intercept)
+        problem = self._problem(data)
         program, gates = self._sampled(problem, None, rng)
         seed = int(rng.randint(2**31 - 1))
         return Fold.build(problem, program, gates, Options.of(self), seed, searches=self._searches(program))

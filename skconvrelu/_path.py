@@ -208,7 +208,7 @@ def _zero_program(model: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Probl
     """The program over the sampled arrangements, whose zero network tells the largest penalty."""
     model._validate_params()
     data = model._training_set(X, y, sample_weight, reset=True)
-    problem = Problem.build(data.X, data.Y, data.weights, data.loss, fit_intercept=model.fit_intercept)
+    problem = model._problem(data)
     return problem, model._sampled(problem, None, check_random_state(model.random_state))[0]
 
 

@@ -63,7 +63,7 @@ def lower_bound(program: ConvexProgram, dual: Array, largest: float) -> Bound:
         moved = _norms(weights * A + dual) + 4.0 * UNIT * _norms(dual)
     if not (np.isfinite(A).all() and np.isfinite(moved).all() and np.isfinite(largest)):
         return nothing
-    price = largest + float(_norms(dual) @ program.row_error + moved @ program.lengths)
+    price = largest + program.price_error(dual) + float(moved @ program.lengths)
     A = A * _shrinkage(program.beta, price)
     # what rounding leaves outside the dual domain
     drift = loss.dual_drift(A, Y) * program.weights

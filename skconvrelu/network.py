@@ -17,7 +17,7 @@ from skconvrelu._dependence import independent_scales
 from skconvrelu._interchange import check_classes, fitted_mlp, layers_of
 from skconvrelu._products import cached_parts
 from skconvrelu.losses import coded_targets
-from skconvrelu.rounding import lengths_of_any_size
+from skconvrelu.rounding import lengths_of_any_size, positive
 
 Array = NDArray[np.float64]
 
@@ -120,7 +120,7 @@ class TwoLayerReLU(ByValue):
             )
         check_flag(biases, "biases")
         root = np.sqrt(lengths_of_any_size(coef))[:, None]
-        units = coef / np.where(root > 0.0, root, 1.0)
+        units = coef / positive(root)
         split = coef.shape[1] - 1 if biases else coef.shape[1]
         if gates is not None and not biases:
             gates = np.vstack([gates, np.zeros(gates.shape[1])])

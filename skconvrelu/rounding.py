@@ -40,9 +40,14 @@ def power_of_two(size: float) -> int:
     return int(np.frexp(size)[1]) - 1 if size > 0.0 else 0
 
 
+def powers_of_two(sizes: Array) -> Array:
+    """The powers of two next below each size, one in place of zero."""
+    return np.where(sizes > 0.0, np.exp2(np.frexp(sizes)[1] - 1.0), 1.0)
+
+
 def lengths_of_any_size(rows: Array) -> Array:
     """Lengths (n,) of rows whose squares may be no numbers any more; divide by :func:`positive` ones."""
-    powers = np.exp2(np.frexp(np.abs(rows).max(axis=1, initial=0.0))[1] - 1.0)
+    powers = powers_of_two(np.abs(rows).max(axis=1, initial=0.0))
     with np.errstate(over="ignore"):
         return np.asarray(np.linalg.norm(rows / powers[:, None], axis=1) * powers)
 

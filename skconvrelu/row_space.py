@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import qr
 
-from skconvrelu.rounding import gamma, positive, row_lengths
+from skconvrelu.rounding import gamma, positive, powers_of_two, row_lengths
 
 Array = NDArray[np.float64]
 
@@ -49,15 +49,10 @@ def equilibrated(X: Array) -> tuple[Array, Array]:
     """``R X C`` with rows and columns whose largest entries are about one, and the diagonal of ``C^-1``; all powers of two."""
     balanced, columns = X, np.ones(X.shape[1])
     for _ in range(_SWEEPS):
-        balanced = balanced / _powers(np.abs(balanced).max(axis=1))[:, None]
-        sizes = _powers(np.abs(balanced).max(axis=0))
+        balanced = balanced / powers_of_two(np.abs(balanced).max(axis=1))[:, None]
+        sizes = powers_of_two(np.abs(balanced).max(axis=0))
         balanced, columns = balanced / sizes, columns * sizes
     return balanced, columns
-
-
-def _powers(sizes: Array) -> Array:
-    """The powers of two next below, one in place of zero."""
-    return np.where(sizes > 0.0, np.exp2(np.frexp(sizes)[1] - 1.0), 1.0)
 
 
 def _orthonormal(span: Array) -> Array:
@@ -79,7 +74,7 @@ def has_full_column_rank(X: Array) -> bool:
     n, d = X.shape
     if n < d:
         return False
-    columns = X / _powers(np.abs(X).max(axis=0))
+    columns = X / powers_of_two(np.abs(X).max(axis=0))
     eigenvalues = np.linalg.eigvalsh(columns.T @ columns)
     return bool(eigenvalues[0] > 1e-10 * eigenvalues[-1])
 

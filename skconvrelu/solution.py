@@ -95,11 +95,11 @@ class Solution:
 
     def or_better(self, program: ConvexProgram, blocks: Index, coef: Array) -> Solution:
         """With these vectors in place of its own if their objective is lower, rounding included; the dual point and its bound stay."""
-        intercept, objective, error = _value(program, blocks, coef)
+        F, intercept, objective = _value(program, blocks, coef)
         own = 0.0
         if len(self.blocks):
             own = program.objective_error(program.outputs(self.blocks, self.coef) + self.intercept, self.coef)
-        if not objective + error < self.objective + own:
+        if not objective + program.objective_error(F, coef) < self.objective + own:
             return self
         violation = program.cone_violation(blocks, coef)
         return replace(
@@ -120,7 +120,7 @@ class Solution:
             return self
         coef = self.coef.copy()
         coef[outside] = points
-        intercept, objective, _ = _value(program, self.blocks, coef)
+        _, intercept, objective = _value(program, self.blocks, coef)
         return replace(
             self,
             coef=coef,
@@ -139,12 +139,12 @@ class Solution:
         return self.gap <= tol * self.objective + 1e-14 * self.scale
 
 
-def _value(program: ConvexProgram, blocks: Index, coef: Array) -> tuple[Array, float, float]:
-    """The best intercept for blocks, the objective there and a bound of its rounding error."""
+def _value(program: ConvexProgram, blocks: Index, coef: Array) -> tuple[Array, Array, float]:
+    """Outputs of blocks with the best intercept, the intercept and the objective there."""
     F = program.outputs(blocks, coef)
     intercept = program.best_intercept(F)
     F = F + intercept
-    return intercept, program.loss_value(F) + program.penalty(coef), program.objective_error(F, coef)
+    return F, intercept, program.loss_value(F) + program.penalty(coef)
 
 
 def price_bounds(program: ConvexProgram, candidate: Candidate, *, rtol: float) -> Array:
@@ -211,7 +211,7 @@ def _drop_negligible(
 
     def point(keep: Mask) -> tuple[Index, Array, Array, float]:
         blocks, coef = candidate.blocks[keep], candidate.coef[keep]
-        intercept, objective, _ = _value(program, blocks, coef)
+        _, intercept, objective = _value(program, blocks, coef)
         return blocks, coef, intercept, objective
 
     full = point(norms > 0.0)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu.rounding import positive
+
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
@@ -37,17 +39,17 @@ class Normals:
         """The rows of X, and the map (d, k) of vectors of these coordinates to gates."""
         scaled, columns = X, np.ones(X.shape[1])
         for _ in range(_SWEEPS):
-            scaled = scaled / _positive(np.abs(scaled).max(axis=1))[:, None]
-            sizes = _positive(np.abs(scaled).max(axis=0))
+            scaled = scaled / positive(np.abs(scaled).max(axis=1))[:, None]
+            sizes = positive(np.abs(scaled).max(axis=0))
             scaled, columns = scaled / sizes, columns * sizes
-        unit = scaled / _positive(np.linalg.norm(scaled, axis=1))[:, None]
+        unit = scaled / positive(np.linalg.norm(scaled, axis=1))[:, None]
         _, s, Vt = np.linalg.svd(unit, full_matrices=False)
         floor = max(X.shape) * np.finfo(float).eps
         rank = max(int((s > floor * s.max(initial=0.0)).sum()), 1)
-        scales = _positive(s[:rank])
+        scales = positive(s[:rank])
         outward = Vt[:rank].T / scales
         rows = unit @ outward
-        sizes = _positive(np.linalg.norm(rows, axis=1))
+        sizes = positive(np.linalg.norm(rows, axis=1))
         error = _ROUNDINGS * np.finfo(float).eps * np.sqrt(X.shape[1]) / (scales[-1] * sizes)
         return cls(rows / sizes[:, None], error), outward / columns[:, None]
 
@@ -106,11 +108,6 @@ class Normals:
             if not same.any():
                 kept = np.append(kept, i)
         return cutting[kept]
-
-
-def _positive(sizes: Array) -> Array:
-    """Sizes to divide by: one in place of zero."""
-    return np.where(sizes > 0.0, sizes, 1.0)
 
 
 def _settled(distance: Array, error: Array, same: Mask) -> None:

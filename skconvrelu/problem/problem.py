@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -126,39 +127,50 @@ class Problem:
         """Distinct samples with the constant column of ones, in the user's coordinates."""
         return _divided(self.X, -self.coordinates.x_exponent)
 
-    def scale_note(self, names: Any = None) -> str | None:
-        """What to tell the user where columns differ in size by orders of magnitude: by name, with the remedy.
-
-        Raises
-        ------
-        ValueError
-            If they differ by so much that squares of both are no numbers.
-        """
+    @cached_property
+    def _extremes(self) -> tuple[float, int, int] | None:
+        """By what factor the root mean squares of columns differ, and which is the smallest and the largest; None for zeros only."""
         largest = np.abs(self.X).max(axis=0)
         sizes = largest * np.sqrt(self.rows.weights @ np.square(self.X / positive(largest)))
         used = np.flatnonzero(sizes > 0.0)
         if not len(used):
             return None
         least, most = used[sizes[used].argmin()], used[sizes[used].argmax()]
-        if sizes[most] < _APART * sizes[least]:
-            return None
         with np.errstate(over="ignore"):
-            factor = sizes[most] / sizes[least]
+            return float(sizes[most] / sizes[least]), int(least), int(most)
+
+    def scale_note(self, names: Any = None) -> str | None:
+        """What to tell the user where columns differ in size by orders of magnitude: by name, with the remedy."""
+        if self._extremes is None or self._extremes[0] < _APART:
+            return None
+        return (
+            f"{self._difference(names)} The penalty is that of weights on X as it is, so that small columns hardly count: scale the "
+            "features, for instance by StandardScaler."
+        )
+
+    def check_columns(self, names: Any = None) -> None:
+        """Refuse columns so far apart that squares of both are no numbers.
+
+        Raises
+        ------
+        ValueError
+            With the columns by name and the remedy.
+        """
+        if self._extremes is not None and self._extremes[0] > _TOO_FAR_APART:
+            raise ValueError(
+                f"{self._difference(names)} Double precision cannot hold both; scale the features, for instance by StandardScaler."
+            )
+
+    def _difference(self, names: Any) -> str:
+        assert self._extremes is not None
+        factor, least, most = self._extremes
 
         def name(column: int) -> str:
             if column == self.rows.X.shape[1]:
                 return "the constant column of the hidden biases"
             return f"feature {column}" if names is None else f"feature {names[column]!r}"
 
-        what = f"X: its columns differ in size by a factor of {factor:.1g}, from {name(least)} to {name(most)}."
-        if factor > _TOO_FAR_APART:
-            raise ValueError(
-                f"{what} Double precision cannot hold both; scale the features, for instance by StandardScaler."
-            )
-        return (
-            f"{what} The penalty is that of weights on X as it is, so that small columns hardly count: scale the features, for instance "
-            "by StandardScaler."
-        )
+        return f"X: its columns differ in size by a factor of {factor:.1g}, from {name(least)} to {name(most)}."
 
     def sampled_gates(self, kind: str, count: int, rng: np.random.RandomState) -> Array:
         """Gates (d, count) of one of the named samplers, in the user's coordinates."""

@@ -102,6 +102,7 @@ class _Balanced:
         self.size = rows * typical
         # weights on the scaled columns times this are those on X
         self.back = typical / columns
+        self.squares = np.square(self.back)
         self.beta = program.beta / self.size
         self.unit = program.loss_value(np.zeros_like(program.Y)) or 1.0
         self.basis = program.intercept_basis
@@ -146,11 +147,10 @@ class _Balanced:
         loss, grad_W, grad_V, total = 0.0, np.zeros_like(W), np.zeros_like(V), np.zeros(V.shape[1])
         for part in run(lambda rows: self._sums(rows, W, V, c), shares):
             loss, grad_W, grad_V, total = loss + part[0], grad_W + part[1], grad_V + part[2], total + part[3]
-        squares = np.square(self.back)
-        value = loss + 0.5 * self.beta * self.reach * float((np.square(W) * squares).sum() + np.square(V).sum())
+        value = loss + 0.5 * self.beta * self.reach * float((np.square(W) * self.squares).sum() + np.square(V).sum())
         gradient = self.reach * np.concatenate(
             [
-                (grad_W + self.beta * squares * W).ravel(),
+                (grad_W + self.beta * self.squares * W).ravel(),
                 self._own(grad_V + self.beta * V).ravel(),
                 self.basis.T @ total,
             ]

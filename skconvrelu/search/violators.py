@@ -22,7 +22,7 @@ from skconvrelu.search.pricing import SCHEDULE, SETTLE, climb, price, pulls
 from skconvrelu.search.shared import best_directions, climb_shared, sides_of
 from skconvrelu.search.tally import SAME, Tally, first_alike
 from skconvrelu.search.units import Units, signed_axes
-from skconvrelu.search.whitening import Whitening, column_sizes
+from skconvrelu.search.whitening import Whitening
 
 Array = NDArray[np.float64]
 
@@ -244,7 +244,7 @@ def _independent_starts(
     X: Array, signed: Array, whitening: Whitening, count: int, from_gates: bool, rng: np.random.RandomState
 ) -> Array:
     """Directions ``X' D lambda`` of random patterns, in units of the columns: a step of the convex-concave procedure from random gates."""
-    gates, squares = whitening.draw(count, rng), np.square(column_sizes(X))
+    gates, squares = whitening.draw(count, rng), np.square(whitening.sizes)
     if from_gates:
         return gates
     starts = np.empty((count, X.shape[1]))

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu.rounding import positive
+
 Array = NDArray[np.float64]
 
 #: variances below this share of the largest, once the columns are scaled, count as so much
@@ -28,10 +30,13 @@ class Whitening:
         on the correlations of the columns.
     inward : ndarray of shape (d, d)
         Its inverse.
+    sizes : ndarray of shape (d,)
+        Of the columns of X, see :func:`column_sizes`.
     """
 
     outward: Array
     inward: Array
+    sizes: Array
 
     @classmethod
     def of(cls, X: Array, weights: Array) -> Whitening:
@@ -41,7 +46,7 @@ class Whitening:
         values, vectors = np.linalg.eigh((scaled * weights[:, None]).T @ scaled)
         # samples that are all zero tell no direction from another
         roots = np.sqrt(np.maximum(values, _LEAST * values[-1])) if values[-1] > 0.0 else np.ones_like(values)
-        return cls((vectors / roots) / sizes[:, None], (vectors * roots).T * sizes)
+        return cls((vectors / roots) / sizes[:, None], (vectors * roots).T * sizes, sizes)
 
     def draw(self, count: int, rng: np.random.RandomState) -> Array:
         """Random gates (count, d)."""
@@ -51,12 +56,12 @@ class Whitening:
         """Unit vectors in these coordinates for the rows of ``U`` (m, d); zero for zero."""
         Z = U @ self.inward.T
         sizes = np.sqrt(np.einsum("mi,mi->m", Z, Z))
-        return Z / np.where(sizes > 0.0, sizes, 1.0)[:, None]
+        return Z / positive(sizes)[:, None]
 
 
 def column_sizes(X: Array) -> Array:
     """Powers of two near the root mean squares of the columns, one for a column of zeros."""
     largest = np.abs(X).max(axis=0)
-    scaled = X / np.where(largest > 0.0, largest, 1.0)
+    scaled = X / positive(largest)
     sizes = largest * np.sqrt(np.einsum("ni,ni->i", scaled, scaled) / len(X))
-    return np.where(sizes > 0.0, np.exp2(np.round(np.log2(np.where(sizes > 0.0, sizes, 1.0)))), 1.0)
+    return np.where(sizes > 0.0, np.exp2(np.round(np.log2(positive(sizes)))), 1.0)

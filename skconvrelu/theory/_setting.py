@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -70,9 +70,10 @@ class Setting:
 
     def program(self, patterns: Mask) -> ConvexProgram:
         """The convex program over patterns (P, n)."""
-        return ConvexProgram.over_patterns(
+        program = ConvexProgram.over_patterns(
             self.X, self.Y, self.weights, patterns, self.loss, self.beta, fit_intercept=self.fit_intercept
         )
+        return replace(program, neglected=self.space.neglected)
 
     def check_network(self, network: TwoLayerReLU, name: str = "network") -> None:
         """Raise where a network does not fit the data or the problem."""
