@@ -47,9 +47,9 @@ def _pruning(self: Any, root: np.ndarray, free: np.ndarray, *rest: Any) -> float
     return root.shape[0] * root.shape[1] * m**2 + m**3 / 3
 
 
-def _climbing(X: np.ndarray, dual: np.ndarray, U: np.ndarray, schedule: Any, *rest: Any) -> float:
-    rising, falling = float((dual > 0.0).sum()), float((dual < 0.0).sum())
-    return 4.0 * len(U) * X.shape[1] * (rising * len(schedule) + falling * sum(schedule))
+def _climbing(samples: Any, U: np.ndarray, schedule: Any, *rest: Any) -> float:
+    rising, falling = float(len(samples.rising)), float(len(samples.falling))
+    return 4.0 * U.size * (rising * len(schedule) + falling * sum(schedule))
 
 
 def _semismooth(self: Any, r: np.ndarray) -> float:

@@ -333,12 +333,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=np.inf, help="begin no further problem after so long")
     arguments = parser.parse_args()
     numbers = arguments.numbers or range(arguments.first, arguments.first + arguments.problems)
-    begin, outcomes = time.monotonic(), []
-    batches = [numbers[i : i + 20] for i in range(0, len(numbers), 20)]
-    for batch in batches:
-        if time.monotonic() - begin > arguments.seconds:
-            break
-        outcomes += Parallel(n_jobs=arguments.jobs)(delayed(run)(number) for number in batch)
+    begin = time.monotonic()
+    tasks = (delayed(run)(number) for number in numbers if time.monotonic() - begin < arguments.seconds)
+    outcomes = Parallel(n_jobs=arguments.jobs, pre_dispatch=arguments.jobs)(tasks)
     print(table(outcomes))
     for outcome in outcomes:
         for failure in outcome.failures:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import warnings
 from dataclasses import dataclass, replace
-from functools import partial
 from numbers import Integral
 from typing import Any
 
@@ -26,7 +25,7 @@ from skconvrelu.search.entering import newcomers
 from skconvrelu.search.outputs import refine_outputs
 from skconvrelu.search.pricing import searched_max_price
 from skconvrelu.search.proof import prove
-from skconvrelu.search.refine import MAX_ROUNDS, Observe, Refined
+from skconvrelu.search.refine import MAX_ROUNDS, Observe, Polish, Refined
 from skconvrelu.search.tally import Tally
 from skconvrelu.search.units import Units, units_of
 from skconvrelu.search.violators import search_violators
@@ -153,8 +152,12 @@ def _over_all(
     return _as_trained(problem, found, gates), found
 
 
-def _polisher(options: Options) -> Any:
-    return partial(polish, solver=options.solver, max_iter=options.max_iter)
+def _polisher(options: Options) -> Polish:
+    def solve(program: ConvexProgram, tol: float, start: Solution, most: int | None) -> tuple[Solution, str]:
+        max_iter = options.max_iter if most is None else min(most, options.max_iter)
+        return polish(program, tol, start, solver=options.solver, max_iter=max_iter)
+
+    return solve
 
 
 def _in_cones(program: ConvexProgram, solution: Solution) -> Solution:

@@ -6,18 +6,20 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from problems import KINDS, SMOOTH, make_program
-from scipy.optimize import approx_fprime, lsq_linear, minimize
+from scipy.optimize import approx_fprime, lsq_linear, minimize, nnls
 
 from skconvrelu.search import alternation, descent
 from skconvrelu.search.alternation import WEIGHED, _newton_steps, alternate
 from skconvrelu.search.branch_and_bound import exact_price
 from skconvrelu.search.descent import _Balanced, descend
 from skconvrelu.search.entering import newcomers
+from skconvrelu.search.facets import walk
 from skconvrelu.search.nonnegative_quadratic import minimise_nonnegative
-from skconvrelu.search.pricing import SETTLE, climb, price
+from skconvrelu.search.pricing import PENALTIES, SETTLE, _Samples, climb, price
 from skconvrelu.search.pruning import rescale
 from skconvrelu.search.units import Units, signed_axes
 from skconvrelu.search.violators import _distinct, look, search_violators
+from skconvrelu.search.whitening import Whitening
 from skconvrelu.solution import Solution
 from skconvrelu.solvers.interior_point import InteriorPoint
 
@@ -221,6 +223,57 @@ def test_climbing_without_falling_or_without_rising_samples():
     assert (price(X, -np.ones(12), falling) <= 1e-12).all()
     best = price(X, np.ones(12), climb(X, np.ones(12), starts)).max()
     assert best == pytest.approx(exact_price(X, np.ones(12)).upper, rel=1e-6)
+
+
+def far_from_zero(n, d, offset, seed=0):
+    """Features at a distance from zero of so many times their spread, and a dual point; both as a program would have them."""
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal((n, d)) + offset * rng.uniform(0.5, 1.0, d), rng.standard_normal(n)
+
+
+@pytest.mark.parametrize("offset", [0.0, 10.0, 1e3, 1e5])
+@pytest.mark.parametrize("seed", range(3))
+def test_climbing_and_walking_find_the_maximum_far_from_zero(offset, seed):
+    X, dual = far_from_zero(12, 3, offset, seed)
+    proven = exact_price(X, dual)
+    assert proven.proven
+    gates = Whitening.of(X, np.full(12, 1 / 12)).draw(200, np.random.RandomState(seed))
+    # vectors on narrow cones are known to so many digits of the longest gradient
+    rel = 1e-6 if offset < 1e5 else 3e-5
+    climbed = climb(X, dual, climb(X, dual, gates, dtype=np.float32), schedule=SETTLE)
+    assert price(X, dual, climbed).max() == pytest.approx(proven.upper, rel=rel)
+    walked = walk(X, dual, gates @ X.T > 0.0)
+    lengths = np.linalg.norm(walked, axis=1)
+    assert lengths.max() == pytest.approx(proven.upper, rel=rel)
+    assert price(X, dual, walked[[lengths.argmax()]])[0] == pytest.approx(lengths.max(), rel=rel)
+
+
+def test_climbing_of_the_present_size_has_the_penalties_of_old():
+    X, dual = far_from_zero(200, 5, 0.0)
+    assert len(_Samples.of(X, dual).penalties()) == len(PENALTIES)
+    far, _ = far_from_zero(200, 5, 1e4)
+    assert len(_Samples.of(far, dual).penalties()) > len(PENALTIES)
+    scaled = _Samples.of(X * 10.0 ** np.arange(0, -10, -2), dual).penalties()
+    assert max(scaled) / min(scaled) > 1e6
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_walks_go_up_from_facet_to_facet(seed):
+    rng = np.random.default_rng(seed)
+    X, dual = rng.standard_normal((30, 4)), rng.standard_normal(30)
+    patterns = rng.standard_normal((20, 4)) @ X.T > 0.0
+    begin = np.array([np.linalg.norm(exact_in_cone(X, dual, pattern)) for pattern in np.unique(patterns, axis=0)])
+    ends = np.linalg.norm(walk(X, dual, patterns), axis=1)
+    assert (ends >= begin - 1e-9).all()
+    assert (ends > begin * 1.01).any()
+
+
+def exact_in_cone(X, dual, pattern):
+    """The projection of X' D dual on the cone of the pattern, by nonnegative least squares on its dual."""
+    signs = np.where(pattern, 1.0, -1.0)
+    v = X.T @ (pattern * dual)
+    rho, _ = nnls((signs[:, None] * X).T, -v)
+    return v + (signs[:, None] * X).T @ rho
 
 
 @pytest.mark.parametrize("kind", KINDS)

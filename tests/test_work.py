@@ -40,7 +40,7 @@ COUNTED = {
     "block Newton, steps": (BlockNewton, "_newton_step", lambda *a: 1),
     "block Newton, products": (BlockPreconditioner, "__call__", lambda *a: 1),
     "proximal Newton, directions": (ProximalNewton, "_direction", lambda *a: 1),
-    "pricing, inner steps": (pricing, "_alternate", lambda X, dual, U, schedule, *a: len(U) * sum(schedule)),
+    "pricing, inner steps": (pricing, "_alternate", lambda samples, U, schedule, *a: len(U) * sum(schedule)),
     "cones, steps": (_Batch, "step", lambda self: len(self.index)),
     "faces, steps": (ConeFaces, "_step", lambda self, cones, *a: len(cones)),
     "weighted Grams": (ColumnProducts, "__call__", lambda self, q: len(q)),

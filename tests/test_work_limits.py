@@ -10,8 +10,9 @@ from skconvrelu.losses import Hinge, Huber, Poisson, SquaredError
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.nonnegative_quadratic import minimise_nonnegative
 from skconvrelu.search.pruning import rescale
+from skconvrelu.search.refine import refine
 from skconvrelu.search.units import Units, signed_axes
-from skconvrelu.solution import Solution
+from skconvrelu.solution import Candidate, Solution, evaluate
 from skconvrelu.solvers.interior_point import InteriorPoint
 from skconvrelu.solvers.proximal_newton import ProximalNewton
 
@@ -146,3 +147,28 @@ def test_constant_targets_are_met_exactly(loss, value):
     model = ConvexReLURegressor(loss=loss, random_state=0).fit(X, np.full(60, value))
     np.testing.assert_allclose(model.predict(X), value, rtol=1e-12)
     assert len(model.convex_coef_) == 0
+
+
+def test_a_search_of_hard_programs_ends_by_count_and_says_so():
+    """Convex programs that take as many iterations as a round may and get nowhere."""
+    program, gates = _program(1.0, SquaredError(), 1e-4, n=40)
+    gates = gates.T
+    asked = []
+
+    def hard(program, tol, start, most):
+        asked.append(most)
+        found = evaluate(
+            program, Candidate(start.blocks, start.coef, program.zero_dual(), most or 1, False), solver="scipy", rtol=1e-3
+        )  # fmt: skip
+        return found, ""
+
+    found = refine(program, gates, hard, tol=1e-6, max_rounds=60, rng=np.random.RandomState(0))
+    assert any("hard to solve" in note for note in found.notes)
+    assert not found.converged
+    assert len(found.objectives) == len([most for most in asked if most is not None]) <= 10
+    # the last one, over all arrangements, is not cut short
+    assert asked[-1] is None
+    # two searches of one fit have half of it each
+    asked.clear()
+    refine(program, gates, hard, tol=1e-6, max_rounds=60, rng=np.random.RandomState(0), share=2)
+    assert len(asked) < len(found.objectives)

@@ -46,7 +46,9 @@ def refine_outputs(
         )  # fmt: skip
     seeds = rng.randint(np.iinfo(np.int32).max, size=len(parts))
     results = Parallel(n_jobs=n_jobs)(
-        delayed(_refine_one)(part, gates, polish, _own_units(start, k), tol, max_rounds, int(seeds[k]), deadline)
+        delayed(_refine_one)(
+            part, gates, polish, _own_units(start, k), tol, max_rounds, int(seeds[k]), deadline, len(parts)
+        )
         for k, (part, _) in enumerate(parts)
     )
     return _join(program, gates, results, tol)
@@ -54,12 +56,12 @@ def refine_outputs(
 
 def _refine_one(
     program: ConvexProgram, gates: Array, polish: Polish, start: Units | None, tol: float, max_rounds: int, seed: int,
-    deadline: float | None,
+    deadline: float | None, share: int,
 ) -> Refined:  # fmt: skip
     with one_blas_thread():
         return refine(
             program, gates, polish, start=start, tol=tol, max_rounds=max_rounds, rng=np.random.RandomState(seed),
-            observe=_until(deadline, None),
+            observe=_until(deadline, None), share=share,
         )  # fmt: skip
 
 

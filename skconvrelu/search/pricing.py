@@ -10,6 +10,8 @@ multipliers lag behind, passes over poor maximisers and ends in much better ones
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,10 +29,14 @@ DType = type[np.float32] | type[np.float64]
 SCHEDULE = (8,) * 10 + (12,) * 5 + (20,) * 4
 #: and what it takes to settle a start that is near its maximiser
 SETTLE = (60,) * 6
-#: penalty parameters in units of sqrt(n) / d; neither is best on all data, so starts are shared between them
+#: penalty parameters in units of sqrt(n) / d for a typical column; neither is best on all data, so starts are shared between them
 PENALTIES = (4.0, 10.0)
+#: how far neighbouring ones are apart where the directions of X differ in size by more than two such steps, each of which serves some
+_PENALTY_STEP = 1e2
 #: sizes of columns, beside the largest, at which single precision cannot hold both
 _APART = 2.0**-40
+#: ... and share of the variance that the flattest direction has, where columns have one size, at which their differences are lost in it
+_FLAT = 2.0**-24
 #: numbers over starts and samples that are worked on at once, so that they stay in a core's cache; and starts at least
 _CACHED, _LEAST_STARTS = 131_072, 16
 
@@ -84,53 +90,101 @@ def climb(
     lengths = np.full(len(U), level) if level > 0.0 else np.maximum(before, 0.1 * np.abs(before).max(initial=0.0))
     begin = start * lengths[:, None]
     found = np.empty_like(start)
-    for offset, penalty in enumerate(PENALTIES):
-        part = slice(offset, None, len(PENALTIES))
-        found[part] = _alternate(X, dual, begin[part], schedule, penalty, dtype)
+    samples = _Samples.of(X, dual)
+    penalties = samples.penalties()
+    dtype = np.float64 if samples.flattest < _FLAT or samples.sizes.min() < _APART * samples.sizes.max() else dtype
+    for offset, penalty in enumerate(penalties):
+        part = slice(offset, None, len(penalties))
+        found[part] = _alternate(samples, begin[part], schedule, penalty, dtype)
     found = _normalised(found)
     return np.where((price(X, dual, found) > before)[:, None], found, start)
 
 
-def _alternate(X: Array, dual: Array, U: Array, schedule: Sequence[int], penalty: float, dtype: DType) -> Array:
+@dataclass(frozen=True, eq=False)
+class _Samples:
+    """Those whose dual is positive and those whose it is negative, with columns of one size and duals of about one.
+
+    Single precision holds nothing of what is smaller than 1e-38.
+    """
+
+    sizes: Array  # (d,), of the columns
+    unit: float  # of the dual
+    rising: Array
+    gain: Array
+    falling: Array
+    loss: Array
+    square: Array  # falling' falling
+    moments: Array  # of all samples
+
+    @classmethod
+    def of(cls, X: Array, dual: Array) -> _Samples:
+        sizes = column_sizes(X)
+        unit = np.exp2(power_of_two(float(np.abs(dual).max(initial=0.0))))
+        X, dual = X / sizes, dual / unit
+        rising, falling = X[dual > 0.0], X[dual < 0.0]
+        return cls(
+            sizes, unit, rising, dual[dual > 0.0], falling, -dual[dual < 0.0], falling.T @ falling, X.T @ X
+        )  # fmt: skip
+
+    def penalties(self) -> list[float]:
+        """Penalty parameters that starts are shared between.
+
+        One serves directions in which the samples have about one size. Features far from zero beside their spread, or columns of
+        different sizes, leave directions that are much smaller, which only a larger one moves along in as many steps as there are.
+        """
+        falling = np.sqrt(np.diagonal(self.square)) * self.sizes
+        if not falling.any():
+            return [1.0]
+        # of a typical column: a few large ones, such as the constant one beside small features, say nothing about the others
+        typical = float(np.exp(2.0 * np.mean(np.log(falling[falling > 0.0]))))
+        lengths = np.sqrt(np.diagonal(self.moments)) * self.sizes
+        logs = np.log(lengths[lengths > 0.0])
+        span = 2.0 * float(logs.mean() - logs.min()) - np.log(self.flattest)
+        count = int(span / np.log(_PENALTY_STEP))
+        wider = np.exp(np.linspace(0.0, span, 1 + count)) if count > 1 else np.ones(1)
+        unit = np.sqrt(len(self.falling) + len(self.rising)) / len(lengths) / typical
+        return [float(unit * penalty * factor) for factor in wider for penalty in PENALTIES]
+
+    @cached_property
+    def flattest(self) -> float:
+        """The least eigenvalue of the moments where columns have length one, rounding at least."""
+        lengths = np.sqrt(np.diagonal(self.moments))
+        used = lengths > 0.0
+        cosines = self.moments[np.ix_(used, used)] / lengths[used][:, None] / lengths[used]
+        least = float(np.linalg.eigvalsh(cosines)[0]) if used.any() else 1.0
+        return max(least, float(np.finfo(float).eps))
+
+
+def _alternate(samples: _Samples, U: Array, schedule: Sequence[int], tau: float, dtype: DType) -> Array:
     """The procedure itself; returns vectors whose direction is the answer, and whose length tends to its price."""
-    d = X.shape[1]
-    # single precision holds nothing of what is smaller than 1e-38: vectors have about the length of a price, columns one size
-    unit = np.exp2(power_of_two(float(np.abs(dual).max(initial=0.0))))
-    sizes = column_sizes(X)
-    if sizes.min() < _APART * sizes.max():
-        dtype = np.float64
+    sizes, d = samples.sizes, U.shape[1]
     squares = np.square(sizes)
-    X, dual, U = X / sizes, dual / unit, U / unit * sizes
-    rising, falling = X[dual > 0.0], X[dual < 0.0]
-    if not len(U) or not len(rising):
+    # vectors have about the length of a price
+    U = U / samples.unit * sizes
+    if not len(U) or not len(samples.rising):
         return U / sizes
-    gain: NDArray[Any] = dual[dual > 0.0].astype(dtype)
-    rising_: NDArray[Any] = rising.astype(dtype)
+    gain: NDArray[Any] = samples.gain.astype(dtype)
+    rising: NDArray[Any] = samples.rising.astype(dtype)
     U_: NDArray[Any] = U.astype(dtype)
-    square = falling.T @ falling
-    used = np.diagonal(square) > 0.0
-    if not used.any():
+    if not samples.square.any():
         for _ in schedule:
-            U_ = (gain * (U_ @ rising_.T > 0)) @ rising_ * squares.astype(dtype)
+            U_ = (gain * (U_ @ rising.T > 0)) @ rising * squares.astype(dtype)
         return np.asarray(U_, dtype=np.float64) / sizes
-    # of a typical column: a few large ones, such as the constant one beside small features, say nothing about the others
-    mean = float(np.exp(np.mean(np.log((np.diagonal(square) * squares)[used]))))
-    tau = penalty * np.sqrt(len(X)) / d / mean
     # the inverse of diag(1 / squares) + tau square, by a matrix that is at least the identity, rounding included
-    steep = tau * sizes[:, None] * square * sizes
+    steep = tau * sizes[:, None] * samples.square * sizes
     lifted = 1.0 + d * np.finfo(float).eps * float(np.trace(steep))
     inverse = np.linalg.inv(lifted * np.eye(d) + steep) * sizes[:, None] * sizes
-    back = (tau * falling @ inverse).astype(dtype)
+    back = (tau * samples.falling @ inverse).astype(dtype)
     inverse_: NDArray[Any] = inverse.astype(dtype)
-    cap = (-dual[dual < 0.0] / tau).astype(dtype)
-    down: NDArray[Any] = np.ascontiguousarray(falling.T).astype(dtype)
-    step = max(_LEAST_STARTS, _CACHED // len(falling))
+    cap = (samples.loss / tau).astype(dtype)
+    down: NDArray[Any] = np.ascontiguousarray(samples.falling.T).astype(dtype)
+    step = max(_LEAST_STARTS, _CACHED // len(samples.falling))
     for first in range(0, len(U_), step):
         part = U_[first : first + step]
         multipliers = cap * (part @ down > 0)
         values = np.empty_like(multipliers)
         for inner in schedule:
-            target = ((gain * (part @ rising_.T > 0)) @ rising_) @ inverse_
+            target = ((gain * (part @ rising.T > 0)) @ rising) @ inverse_
             for _ in range(inner):
                 np.matmul(part, down, out=values)
                 values += multipliers

@@ -34,7 +34,7 @@ from skconvrelu.solvers import SolverError
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-Polish = Callable[[ConvexProgram, float, Solution], tuple[Solution, str]]
+Polish = Callable[[ConvexProgram, float, Solution, int | None], tuple[Solution, str]]
 Observe = Callable[[Units], bool]
 
 logger = logging.getLogger(__name__)
@@ -43,8 +43,9 @@ logger = logging.getLogger(__name__)
 MAX_ROUNDS = 60
 #: violators found, as a share of the units, below which the next round has twice as many starts; and the most it may have
 _FEW, _MOST_EFFORT = 0.15, 16
-#: units that one round may add, beside as many as there are
-_ENTER = 100
+#: units that one round may add, beside as many as there are; and units for each entry of the targets beyond which none do. An optimum
+#: needs one: where there are more the convex programs have not told which
+_ENTER, _PER_TARGET = 100, 2
 #: relative improvement of the objective, in units of tol or of a tenth of the gap, below which the search has not moved; and for how many
 #: rounds, until it ends
 _STALLED, _PATIENCE = 0.03, 6
@@ -65,6 +66,11 @@ _ROUGH_ON_FEW, _SLOW_ON_FEW = 0.01, 1.5e-4
 _DOUBTS = 3
 #: multiplications in convex programs after which a search ends: about twenty minutes, as much as a default should take
 _BUDGET = 4e13
+#: iterations in convex programs that were not solved all the same, for all outputs that are trained apart, after which it does: so many
+#: and this share of the numbers in X; and the least for one output
+_ITERATIONS, _PER_NUMBER, _LEAST_ITERATIONS = 300, 0.25, 100
+#: ... and those that one round may take of them: the next one goes on where it stopped, with better arrangements
+_ROUND_ITERATIONS = 60
 
 
 def refine(
@@ -78,6 +84,7 @@ def refine(
     rng: np.random.RandomState,
     n_jobs: int | None = None,
     observe: Observe | None = None,
+    share: int = 1,
 ) -> Refined:
     """Search from the sampled arrangements of ``program`` for the optimum over all of them.
 
@@ -88,7 +95,8 @@ def refine(
     gates : ndarray of shape (P, d)
         Gates of its patterns.
     polish : callable
-        ``polish(program, tol, start) -> (Solution, str)`` solves a program over given blocks; the text, if any, is a note for the user.
+        ``polish(program, tol, start, most) -> (Solution, str)`` solves a program over given blocks, in at most so many iterations (None:
+        as many as the user allows); the text, if any, is a note for the user.
     start : Units, default=None
         Known good units, such as those of an earlier fit.
     tol : float
@@ -99,6 +107,8 @@ def refine(
         Threads for pricing; the result does not depend on it.
     observe : callable, default=None
         Shown the best units after each round; its True ends the search.
+    share : int, default=1
+        Searches of a fit that share the iterations it may take in convex programs that end unsolved.
     """
     units, fresh = first_units(program, gates), start is None or not len(start)
     if start is not None:
@@ -108,6 +118,7 @@ def refine(
     elif fresh and program.X.size >= _APPROACHED:
         units = approach(program, gates, rng, n_jobs) or units
     search = _Search(program, gates, polish, tol, rng, n_jobs, observe)
+    search.iterations = max(int(_ITERATIONS + _PER_NUMBER * program.X.size) // share, _LEAST_ITERATIONS)
     if start is not None:
         search.keep(start)
     return search.run(units, max_rounds)
@@ -153,6 +164,7 @@ class _Search:
         self.gained = np.inf  # by the last round, relative
         self.work = 0.0  # multiplications of descent or of the convex program in the last round, the dearer of the two
         self.spent = 0.0  # ... in all convex programs
+        self.iterations = _ITERATIONS  # left for those that end unsolved
         self.met = True  # whether the last convex program reached the accuracy asked for
         self.entering = no_units(program)  # units that the last look met above beta
         self.result: Refined | None = None
@@ -196,11 +208,8 @@ class _Search:
                 stalled += not polished or self.accuracy <= self.finest or not self.met
                 if polished:
                     self.accuracy = max(0.1 * self.accuracy, self.finest)
-            if self.spent > _BUDGET and gap > self.tol:
-                self.notes.append(
-                    f"The search ended after {number + 1} rounds: the convex programs of so many samples and units took "
-                    f"{self.spent:.1g} multiplications. Increase beta or tol, or set refine to fewer rounds."
-                )
+            if gap > self.tol and (self.spent > _BUDGET or self.iterations <= 0):
+                self.notes.append(self._given_up(number + 1))
                 break
             if gap <= self.tol or stalled >= _PATIENCE:
                 result = self._close()
@@ -210,8 +219,20 @@ class _Search:
             entering = self.entering + violators
             self.entering = no_units(self.program)
             most = max(_ENTER if len(self.program.X) <= LARGE else ENTER, len(units))
-            units = units + newcomers(self.program, entering[:most], units)
+            room = max(0, _PER_TARGET * self.program.Y.size + _ENTER - len(units))
+            units = units + newcomers(self.program, entering[: min(most, room)], units)
         return self._close()
+
+    def _given_up(self, rounds: int) -> str:
+        ended = f"The search ended after {rounds} rounds: the convex programs"
+        if self.spent > _BUDGET:
+            return (
+                f"{ended} of so many samples and units took {self.spent:.1g} multiplications. "
+                "Increase beta or tol, or set refine to fewer rounds."
+            )
+        return (
+            f"{ended} are hard to solve for such features and penalties. Scale the features, or increase beta or tol."
+        )
 
     def _descend(self, units: Units) -> Units:
         """Steps of descent; with weighings between them where they are to do much of the work of a convex program."""
@@ -288,20 +309,21 @@ class _Search:
         """The convex program over the patterns of the units themselves: better units, and the dual point of its solution.
 
         The dual point is the solver's own. One taken at the units that are left when small ones are dropped would be off by
-        the root of what dropping costs, and noise of that size looks like violations.
+        the root of what dropping costs, and noise of that size looks like violations. A solver that stopped far from the optimum has none:
+        scaled until it is feasible its point prices nothing.
         """
         units = units.merged(self.program.X)
         if not len(units):
             return self._as_they_are(units)
         program = own_program(self.program, units)
         start = Solution.unverified(program, np.arange(len(units)), units.coef)
-        solution = self._solve(program, self.accuracy, start)
+        solution = self._solve(program, self.accuracy, start, _ROUND_ITERATIONS)
         polishing = solution.n_iter * newton_work(program, solution.coef)
         self.work, self.spent = max(self.work, polishing), self.spent + polishing
         self.met = solution.is_optimal(self.accuracy)
         polished = Units(solution.coef, units.directions[solution.blocks])
         self.keep(polished)
-        return polished, solution.dual
+        return (polished, solution.dual) if self.met or solution.is_optimal(_LOOSEST) else self._as_they_are(polished)
 
     def _worth_polishing(self, units: Units) -> bool:
         """Of many rows or variables the convex program is much dearer than descent; while that gains as much without, digits are wasted."""
@@ -313,8 +335,10 @@ class _Search:
         at_units = self.program.dual_point(units.outputs(self.program.X))
         return units, at_units if len(units) else self.program.zero_dual()
 
-    def _solve(self, program: ConvexProgram, accuracy: float, start: Solution) -> Solution:
-        solution, note = self.polish(program, accuracy, start)
+    def _solve(self, program: ConvexProgram, accuracy: float, start: Solution, most: int | None = None) -> Solution:
+        solution, note = self.polish(program, accuracy, start, most)
+        if not solution.is_optimal(accuracy):
+            self.iterations -= solution.n_iter
         if note and note not in self.notes:
             self.notes.append(note)
         return solution

@@ -18,6 +18,7 @@ from skconvrelu._threads import one_blas_thread
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.ascent import MANY_ROWS, STEPS, ascend
 from skconvrelu.search.bounds import violation_level
+from skconvrelu.search.facets import FEW_NUMBERS, walk
 from skconvrelu.search.pricing import SCHEDULE, SETTLE, climb, price, pulls
 from skconvrelu.search.shared import best_directions, climb_shared, sides_of
 from skconvrelu.search.tally import SAME, Tally, first_alike
@@ -191,12 +192,16 @@ def _climb_apart(
             for first in range(0, len(starts), step):
                 tasks.append(delayed(_improve)(X, signed, starts[first : first + step], level, whitening))
                 owners.append((side, independent))
+        if X.size <= FEW_NUMBERS:
+            tasks.append(delayed(_walked)(X, signed, whitening.draw(n_starts, rng) @ X.T > 0.0))
+            owners.append((side, True))
     ends = Parallel(n_jobs=n_jobs, prefer="threads")(tasks)
+    count = n_starts * len(sides) * (2 if X.size <= FEW_NUMBERS else 1)
     results = [
         (Units(U, np.tile(side, (len(U), 1))), values, independent)
         for (U, values), (side, independent) in zip(ends, owners, strict=True)
     ]
-    return results, n_starts * len(sides)
+    return results, count
 
 
 def _climb_shared(
@@ -238,6 +243,14 @@ def _improve(X: Array, signed: Array, starts: Array, level: float, whitening: Wh
             U[close] = climb(X, signed, U[close], schedule=SETTLE, level=level)
             prices[close] = price(X, signed, U[close])
     return U, prices
+
+
+def _walked(X: Array, signed: Array, patterns: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """The ends of walks over few samples; returns unit vectors and prices."""
+    with one_blas_thread():
+        U = walk(X, signed, patterns)
+        U = U[U.any(axis=1)]
+        return U / np.linalg.norm(U, axis=1)[:, None], price(X, signed, U)
 
 
 def _independent_starts(

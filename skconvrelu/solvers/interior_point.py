@@ -111,7 +111,8 @@ class InteriorPoint:
                 # LAPACK answers singular systems with NaN and raises nothing
                 logger.debug("iteration %d: stopped, the step was not finite", n_iter)
                 break
-            objective, gap = self._gap(state, residuals)
+            with np.errstate(over="ignore", invalid="ignore"):
+                objective, gap = self._gap(state, residuals)
             infeasible = np.abs(residuals.slack).max(initial=0.0) / max(np.abs(state.slack).max(initial=0.0), 1e-300)
             merit = gap / objective if infeasible <= 1e-9 else np.inf
             logger.debug("iteration %d: objective %.10g, gap %.2e, mu %.2e", n_iter, objective, gap, residuals.mu)

@@ -13,7 +13,7 @@ differentiable (Li, Sun & Toh 2018, "A highly efficient semismooth Newton augmen
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,7 +109,7 @@ class ProximalNewton:
             if best is None or gap < best_gap:
                 best, best_gap = candidate, gap
             if candidate.converged or self.n_iter >= max_iter or in_vain >= _PATIENCE:
-                return best
+                return replace(best, n_iter=self.n_iter)
             self._adapt(n_inner, solved)
 
     def _adapt(self, n_inner: int, solved: bool) -> None:

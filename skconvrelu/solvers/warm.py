@@ -39,9 +39,10 @@ def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution 
     # where it breaks down the interior point, whose matrices are lifted and steps shorter, takes over
     with suppress(np.linalg.LinAlgError):
         solution = _proximal(program, tol, max_iter, start)
-    if solution is not None and (solution.is_optimal(tol) or flops > _DEAR):
+    if solution is not None and (solution.is_optimal(tol) or flops > _DEAR or solution.n_iter >= max_iter):
         return solution
-    return working_set.solve_all(program, tol=tol, max_iter=max_iter, start=solution or start)
+    finished = working_set.solve_all(program, tol=tol, max_iter=max_iter, start=solution or start)
+    return finished if solution is None else replace(finished, n_iter=solution.n_iter + finished.n_iter)
 
 
 def _proximal(program: ConvexProgram, tol: float, max_iter: int, start: Solution) -> Solution:
