@@ -4,20 +4,18 @@
 means over sets of what a change does relative to the defaults (below one is better than they are), with standard errors. "choice":
 the estimators that choose beta, trained on at most a hundred of the official training rows and scored on at most 2000 others of
 them; no test row is read. "search": the plain estimators at beta="auto", tol 1e-3, objective and seconds of the whole fit. Defaults
-that are no parameter are constants of the modules named. One BLAS thread; all changes of a set run in one process, and what is in
-the file named by ``--results``, a JSON line a set, is not run again.
+that are no parameter are numbers of :class:`skconvrelu.policy.Policy`. One BLAS thread; all changes of a set run in one process, and
+what is in the file named by ``--results``, a JSON line a set, is not run again.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 from joblib import delayed
@@ -27,6 +25,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.datasets import REGRESSION, classification_names, load, training_rows
 from benchmarks.protocol import estimator_for, keeping, kept, quiet_fit, standardised
 from skconvrelu import ConvexReLUClassifierCV, ConvexReLURegressorCV
+from skconvrelu.policy import DEFAULT
 
 #: of each change, by its label, what it came to, by name
 Measures = dict[str, dict[str, float]]
@@ -37,20 +36,17 @@ _HELD_OUT = 2000
 
 @dataclass(frozen=True)
 class Change:
-    """Parameters, and constants by module and name, that differ from the defaults."""
+    """Parameters, and numbers of the policy, that differ from the defaults."""
 
     label: str
     params: dict[str, Any] = field(default_factory=dict)
-    constants: dict[str, Any] = field(default_factory=dict)
+    policy: dict[str, Any] = field(default_factory=dict)
     classes_only: bool = False
 
-    @contextmanager
-    def made(self) -> Iterator[dict[str, Any]]:
-        """The parameters, while the constants are changed."""
-        with ExitStack() as stack:
-            for name, value in self.constants.items():
-                stack.enter_context(patch(f"skconvrelu.search.{name}", value))
-            yield self.params
+    def made(self, estimator: Any) -> Any:
+        """The estimator, changed."""
+        estimator._policy = replace(DEFAULT, **self.policy)
+        return estimator.set_params(**self.params)
 
 
 def minus_log_loss(model: Any, X: np.ndarray, y: np.ndarray) -> float:
@@ -72,26 +68,23 @@ CHOICE = (
     Change("one_standard_error=True (False)", {"one_standard_error": True}),
     Change("tol=0.1 (1e-2)", {"tol": 1e-1}),
     Change("n_arrangements=30 (100)", {"n_arrangements": 30}),
-    *(Change(f"follow._STEPS={k} (100)", constants={"follow._STEPS": k}) for k in (30, 300)),
-    Change("follow._LOOKS=1 (4)", constants={"follow._LOOKS": 1}),
-    Change("follow._STARTS=10 (50)", constants={"follow._STARTS": 10}),
+    *(Change(f"path_steps={k} (100)", policy={"path_steps": k}) for k in (30, 300)),
+    Change("path_looks=1 (4)", policy={"path_looks": 1}),
+    Change("path_starts=10 (50)", policy={"path_starts": 10}),
 )
 SEARCH = (
     Change("defaults"),
     Change("defaults, another random_state", {"random_state": 1}),
     *(Change(f"n_arrangements={k} (100)", {"n_arrangements": k}) for k in (30, 300)),
     *(Change(f'arrangements="{a}" ("gaussian")', {"arrangements": a}) for a in ("sparse", "data")),
-    *(Change(f"descent.STEPS={k} (300)", constants={"refine.STEPS": k}) for k in (100, 1000)),
+    *(Change(f"steps={k} (300)", policy={"steps": k}) for k in (100, 1000)),
     *(
-        Change(
-            f"violators._STARTS_PER_DIMENSION={k} (20)",
-            constants={"violators._STARTS_PER_DIMENSION": k, "violators._STARTS": 40 * k},
-        )
+        Change(f"starts_per_dimension={k} (20)", policy={"starts_per_dimension": k, "most_starts": 40 * k})
         for k in (5, 80)
     ),
-    *(Change(f"refine._ENTER={k} (100)", constants={"refine._ENTER": k}) for k in (30, 300)),
-    *(Change(f"refine._LOOSEST={a:g} (3e-2)", constants={"refine._LOOSEST": a}) for a in (3e-1, 3e-3)),
-    *(Change(f"refine._APPROACHED={k:g} (8e3)", constants={"refine._APPROACHED": k}) for k in (0, 1e12)),
+    *(Change(f"new_units={k} (100)", policy={"new_units": k}) for k in (30, 300)),
+    *(Change(f"loosest={a:g} (3e-2)", policy={"loosest": a}) for a in (3e-1, 3e-3)),
+    *(Change(f"approached={k:g} (8e3)", policy={"approached": k}) for k in (0, 1e12)),
 )
 #: measures of a table: name, and whether changes are differences in points instead of ratios
 CHOICE_MEASURES = {"RMSE": False, "Brier": False, "accuracy": True, "seconds": False}
@@ -119,11 +112,10 @@ def choice(name: str, rows: int, seed: int) -> Measures:
         if change.classes_only and name in REGRESSION:
             continue
         kind = ConvexReLURegressorCV if name in REGRESSION else ConvexReLUClassifierCV
-        with change.made() as params:
-            model = kind(**{"random_state": 0, "solver": "scipy"} | params)
-            begin = time.perf_counter()
-            quiet_fit(model, X, y)
-            measures = {"seconds": time.perf_counter() - begin}
+        model = change.made(kind(random_state=0, solver="scipy"))
+        begin = time.perf_counter()
+        quiet_fit(model, X, y)
+        measures = {"seconds": time.perf_counter() - begin}
         if name in REGRESSION:
             measures["RMSE"] = float(np.sqrt(np.square(model.predict(V) - v).mean()))
         else:
@@ -139,11 +131,10 @@ def search(name: str, rows: int, seed: int) -> Measures:
     X, y, _, _ = prepared(name, rows, seed)
     found = {}
     for change in SEARCH:
-        with change.made() as params:
-            model = estimator_for(name in REGRESSION)(**{"random_state": 0, "solver": "scipy", "tol": 1e-3} | params)
-            begin = time.perf_counter()
-            quiet_fit(model, X, y)
-            seconds = time.perf_counter() - begin
+        model = change.made(estimator_for(name in REGRESSION)(random_state=0, solver="scipy", tol=1e-3))
+        begin = time.perf_counter()
+        quiet_fit(model, X, y)
+        seconds = time.perf_counter() - begin
         found[change.label] = {"objective": model.objective_, "seconds": seconds}
     return found
 

@@ -35,6 +35,7 @@ from skconvrelu.arrangements._patterns import merge_sampled
 from skconvrelu.certificate import Certificate
 from skconvrelu.losses import HardMargin, Loss
 from skconvrelu.network import TwoLayerReLU
+from skconvrelu.policy import DEFAULT, Policy
 from skconvrelu.problem import Problem
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.blocks import as_start, blocks_of
@@ -84,6 +85,9 @@ class TrainingSet:
 
 class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
     """Common fit and prediction; not for direct use."""
+
+    #: what searches may spend; a subclass may have another one
+    _policy: ClassVar[Policy] = DEFAULT
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "beta": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
@@ -202,7 +206,9 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
         program, gates = self._sampled(problem, previous, rng)
         if not isinstance(problem.loss, HardMargin):  # there beta plays no part
             program = program.at_beta(
-                auto_beta(problem, program) if isinstance(beta, str) else given_beta(problem, program, float(beta))
+                auto_beta(problem, program, self._policy)
+                if isinstance(beta, str)
+                else given_beta(problem, program, float(beta))
             )
         options = Options.of(self)
         if self._searches(program):

@@ -68,7 +68,9 @@ class _ChoosesBeta(BaseConvexReLU):
             whole = self._fold(data, rng)
             grid = given
             if grid is None:
-                grid = beta_grid(whole.problem, [walk.program for walk in whole.walks], int(self.betas), self.eps)
+                grid = beta_grid(
+                    whole.problem, [walk.program for walk in whole.walks], int(self.betas), self.eps, self._policy
+                )
             folds = [self._fold(part, rng) for part in parts]
 
             def score(f: int, point: Point) -> float:

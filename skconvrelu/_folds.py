@@ -54,7 +54,7 @@ class Walk:
         inward = [self.coordinates.beta_inward(beta) for beta in betas]
         rng = np.random.RandomState([self.seed, int(np.float64(inward[0]).view(np.uint64) % (2**32))])
         units = None if start is None else start.units
-        found = follow(self.program, self.gates, inward, rng, units)
+        found = follow(self.program, self.gates, inward, rng, units, policy=self.options.policy)
         return [
             Point(beta, units, program.best_intercept(units.outputs(program.X)))
             for beta, (program, units) in zip(betas, found, strict=True)

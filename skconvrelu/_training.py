@@ -17,6 +17,7 @@ from skconvrelu._hard_margin import NotSeparated, max_margin
 from skconvrelu.arrangements._enumeration import enumeration_error
 from skconvrelu.certificate import Certificate
 from skconvrelu.losses import HardMargin
+from skconvrelu.policy import DEFAULT, Policy
 from skconvrelu.problem import Problem
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.bounds import searched_bound, violation_level
@@ -25,7 +26,7 @@ from skconvrelu.search.entering import newcomers
 from skconvrelu.search.outputs import refine_outputs
 from skconvrelu.search.pricing import searched_max_price
 from skconvrelu.search.proof import prove
-from skconvrelu.search.refine import MAX_ROUNDS, Observe, Polish, Refined
+from skconvrelu.search.refine import Observe, Polish, Refined
 from skconvrelu.search.tally import Tally
 from skconvrelu.search.units import Units, units_of
 from skconvrelu.search.violators import search_violators
@@ -49,12 +50,14 @@ class Options:
     max_iter: int
     n_jobs: int | None
     rounds: int
+    policy: Policy = DEFAULT
 
     @classmethod
     def of(cls, estimator: Any) -> Options:
         flag = isinstance(estimator.refine, (bool, np.bool_))
-        rounds = MAX_ROUNDS * bool(estimator.refine) if flag else int(estimator.refine)
-        return cls(estimator.solver, estimator.tol, estimator.max_iter, estimator.n_jobs, rounds)
+        policy: Policy = estimator._policy
+        rounds = policy.max_rounds * bool(estimator.refine) if flag else int(estimator.refine)
+        return cls(estimator.solver, estimator.tol, estimator.max_iter, estimator.n_jobs, rounds, policy)
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +150,7 @@ def _over_all(
 ) -> tuple[Trained, Refined]:
     found = refine_outputs(
         program, problem.gates_inward(gates.T), _polisher(options), start=start, tol=options.tol,
-        max_rounds=options.rounds, rng=rng, n_jobs=options.n_jobs, observe=observe, deadline=deadline,
+        max_rounds=options.rounds, rng=rng, policy=options.policy, n_jobs=options.n_jobs, observe=observe, deadline=deadline,
     )  # fmt: skip
     return _as_trained(problem, found, gates), found
 
@@ -223,7 +226,7 @@ def sharpen(
 ) -> Trained:  # fmt: skip
     """More evidence ("search") or a proof ("exact") for a fit; where a better arrangement turns up the fit goes on with it."""
     deadline = None if time_limit is None else time.monotonic() + time_limit
-    for _ in range(MAX_ROUNDS):
+    for _ in range(options.policy.max_rounds):
         program = trained.program
         units = units_of(trained.program, trained.solution)
         if method == "exact":
@@ -241,7 +244,7 @@ def sharpen(
         proven = trained.certificate.lower_bound_proven
         try:
             better = searched(
-                problem, program, trained.gates, replace(options, rounds=options.rounds or MAX_ROUNDS), rng,
+                problem, program, trained.gates, replace(options, rounds=options.rounds or options.policy.max_rounds), rng,
                 start=units + newcomers(program, violators, units), deadline=deadline,
             )  # fmt: skip
         except NotSeparated:
@@ -282,7 +285,7 @@ def _more_evidence(
         # where time is limited the first batches are small ones, for only whole ones can be timed
         count = most if deadline is None else min(most, 16 * 2**batch)
         found = search_violators(
-            program, dual, units, rng, n_starts=count, level=level,
+            program, dual, units, rng, n_starts=count, level=level, policy=options.policy,
             neighbours=batch == 0, from_gates=batch % 2 == 1, n_jobs=options.n_jobs,
         )  # fmt: skip
         rediscovered |= found.rediscovered
@@ -299,13 +302,17 @@ def _more_evidence(
     return sharper, found.violators
 
 
-def largest_beta(program: ConvexProgram) -> float:
+def largest_beta(program: ConvexProgram, policy: Policy = DEFAULT) -> float:
     """The smallest beta with the zero network as optimum: over all arrangements as searched, for gated units over the given ones.
 
     Over all arrangements it does not depend on the sampler. Zero when no unit can gain anything.
     """
-    found = searched_max_price(program.X, program.zero_dual(), program.patterns) if program.constrained else 0.0
-    return program.beta_max(at_least=found)
+    if not program.constrained:
+        return program.beta_max(at_least=0.0)
+    many = policy.has_many_rows(program)
+    return program.beta_max(
+        at_least=searched_max_price(program.X, program.zero_dual(), program.patterns, ascending=many)
+    )
 
 
 def given_beta(problem: Problem, program: ConvexProgram, beta: float) -> float:
@@ -326,7 +333,7 @@ def given_beta(problem: Problem, program: ConvexProgram, beta: float) -> float:
     return inward
 
 
-def auto_beta(problem: Problem, program: ConvexProgram) -> float:
+def auto_beta(problem: Problem, program: ConvexProgram, policy: Policy = DEFAULT) -> float:
     """``AUTO_FRACTION`` of the largest beta, or the floor, in canonical units.
 
     Raises
@@ -334,7 +341,7 @@ def auto_beta(problem: Problem, program: ConvexProgram) -> float:
     ValueError
         If it is no number in the user's.
     """
-    largest = largest_beta(program)
+    largest = largest_beta(program, policy)
     if largest == 0.0:  # any penalty keeps the zero network
         return problem.coordinates.beta_inward(1.0)
     beta = max(AUTO_FRACTION * largest, _floor(program))
@@ -363,9 +370,11 @@ def given_betas(betas: Any) -> Array | None:
     return np.ascontiguousarray(np.unique(given)[::-1])
 
 
-def beta_grid(problem: Problem, programs: list[ConvexProgram], n_betas: int, eps: float) -> Array:
+def beta_grid(
+    problem: Problem, programs: list[ConvexProgram], n_betas: int, eps: float, policy: Policy = DEFAULT
+) -> Array:
     """Falling geometric grid from the largest useful penalty of the programs down to ``eps`` times it, or to the floor; user's units."""
-    largest = max(largest_beta(program) for program in programs)
+    largest = max(largest_beta(program, policy) for program in programs)
     if largest == 0.0:  # any penalty keeps the zero network
         return np.ones(1)
     least = max(eps * largest, *(_floor(program) for program in programs), 0.0)

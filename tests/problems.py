@@ -1,5 +1,7 @@
 """Small programs of every kind, for tests."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from skconvrelu.losses import (
@@ -14,11 +16,18 @@ from skconvrelu.losses import (
     SquaredErrorOnCodes,
     SquaredHinge,
 )
+from skconvrelu.policy import DEFAULT
 from skconvrelu.program import ConvexProgram
 
 SMOOTH = ("squared_error", "squared_error-3", "log_loss", "log_loss-3", "huber", "poisson", "squared_hinge", "codes-3")
 PIECEWISE = ("absolute_error", "quantile", "hinge", "quantile-3")
 KINDS = (*SMOOTH, *PIECEWISE)
+
+
+def with_policy(estimator, **changes):
+    """The estimator, whose searches may spend something else than the default."""
+    estimator._policy = replace(DEFAULT, **changes)
+    return estimator
 
 
 def make_program(

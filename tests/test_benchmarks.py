@@ -6,11 +6,13 @@ import pkgutil
 
 import numpy as np
 import pytest
+from problems import with_policy
 
 import benchmarks
 from benchmarks import beta_auto, defaults, growth, limit
 from benchmarks.protocol import quiet_fit
 from skconvrelu import ConvexReLUClassifierCV, ConvexReLURegressor
+from skconvrelu.policy import DEFAULT
 
 
 @pytest.mark.parametrize(
@@ -45,13 +47,11 @@ def test_accounts_are_made_of_given_arrangements_too():
     assert account.flops["convex program: Newton systems"] > 0.0
 
 
-def test_accounts_count_the_ascents_of_many_rows(monkeypatch):
-    for module in ("ascent", "violators"):
-        monkeypatch.setattr(f"skconvrelu.search.{module}.MANY_ROWS", 100)
+def test_accounts_count_the_ascents_of_many_rows():
     X, y = growth.teacher(200, 3, 5)
     account = limit.Account()
     with account.watching():
-        quiet_fit(ConvexReLURegressor(0.01, tol=1e-2, random_state=0), X, y)
+        quiet_fit(with_policy(ConvexReLURegressor(0.01, tol=1e-2, random_state=0), many_rows=100), X, y)
     assert account.flops["pricing: ascents"] > 0.0
 
 
@@ -60,16 +60,16 @@ def test_changes_of_defaults_are_made_undone_and_labelled_by_the_present_default
     estimator = ConvexReLUClassifierCV() if change in defaults.CHOICE else ConvexReLURegressor()
     estimator.set_params(**({"cv": 5} if "cv" in change.params else {}))  # what scikit-learn makes of None
     present = {name: getattr(estimator, name) for name in change.params}
-    constants = {name: pkgutil.resolve_name(f"skconvrelu.search.{name}") for name in change.constants}
-    with change.made() as params:
-        for name, value in change.constants.items():
-            assert pkgutil.resolve_name(f"skconvrelu.search.{name}") == value != constants[name]
-        for name, value in params.items():
-            assert value != present[name]
-    assert constants == {name: pkgutil.resolve_name(f"skconvrelu.search.{name}") for name in change.constants}
+    numbers = {name: getattr(DEFAULT, name) for name in change.policy}
+    for name, value in (change.params | change.policy).items():
+        assert value != (present | numbers)[name]
+    changed = change.made(estimator)
+    assert {name: getattr(changed._policy, name) for name in change.policy} == change.policy
+    assert {name: getattr(changed, name) for name in change.params} == change.params
+    assert type(estimator)._policy is DEFAULT
     if "(" in change.label and "Brier" not in change.label:
         shown = ast.literal_eval(change.label.split("(")[1].rstrip(")"))
-        assert shown == next(iter((present | constants).values()))
+        assert shown == next(iter((present | numbers).values()))
 
 
 def test_plots_show_every_row_of_their_tables(tmp_path):

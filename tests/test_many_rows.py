@@ -5,11 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from problems import make_program
+from problems import make_program, with_policy
 
 from skconvrelu import ConvexReLUClassifier, _products, cones
+from skconvrelu._training import largest_beta
 from skconvrelu.cones import project
-from skconvrelu.search import descent, pricing, shared, subsample, violators
+from skconvrelu.policy import DEFAULT
+from skconvrelu.search import subsample
 from skconvrelu.search.alternation import alternate
 from skconvrelu.search.ascent import ascend
 from skconvrelu.search.branch_and_bound import exact_price
@@ -57,33 +59,35 @@ def test_ascents_survive_what_has_no_gradient():
 
 
 @pytest.mark.parametrize("shares", [False, True])
-def test_ascending_search_does_not_depend_on_n_jobs_and_finds_what_climbing_finds(monkeypatch, shares):
+def test_ascending_search_does_not_depend_on_n_jobs_and_finds_what_climbing_finds(shares):
     program = make_program("squared_error-3" if shares else "squared_error", n=300, fraction=0.1)
     program = replace(program, shared=shares)
     sides = signed_axes(program.Y.shape[1])
     units = Units(np.random.default_rng(0).standard_normal((4, program.X.shape[1])), sides[np.arange(4) % len(sides)])
     dual = program.dual_point(np.zeros_like(program.Y))
 
-    def run(n_jobs):
+    def run(n_jobs, policy):
         rng = np.random.RandomState(3)
-        return search_violators(program, dual, units, rng, n_starts=100, level=program.beta, n_jobs=n_jobs)
+        return search_violators(
+            program, dual, units, rng, n_starts=100, level=program.beta, policy=policy, n_jobs=n_jobs
+        )
 
-    climbed = run(1)
-    for module in (violators, shared):
-        monkeypatch.setattr(module, "MANY_ROWS", 100)
-    found = run(1), run(2)
+    climbed, ascending = run(1, DEFAULT), replace(DEFAULT, many_rows=100)
+    found = run(1, ascending), run(2, ascending)
     assert len(found[0].violators)
     assert_array_equal(found[0].violators.coef, found[1].violators.coef)
     assert found[0].largest == found[1].largest
     assert found[0].largest == pytest.approx(climbed.largest, rel=1e-3)
 
 
-def test_largest_price_at_the_zero_network_by_ascents(monkeypatch):
+def test_largest_price_at_the_zero_network_by_ascents():
     program = make_program("squared_error", n=300)
     dual = program.zero_dual()
-    climbed = searched_max_price(program.X, dual, program.patterns)
-    monkeypatch.setattr(pricing, "MANY_ROWS", 100)
-    assert searched_max_price(program.X, dual, program.patterns) == pytest.approx(climbed, rel=1e-3)
+    climbed, ascended = (
+        searched_max_price(program.X, dual, program.patterns, ascending=ascending) for ascending in (False, True)
+    )
+    assert ascended == pytest.approx(climbed, rel=1e-3)
+    assert largest_beta(program) == pytest.approx(largest_beta(program, replace(DEFAULT, many_rows=100)), rel=1e-3)
 
 
 def test_products_in_parts_are_the_products(monkeypatch):
@@ -133,24 +137,24 @@ def test_descent_takes_the_fewer_steps_the_more_work_each_is(monkeypatch):
     program = make_program("squared_error", n=60)
     rng = np.random.default_rng(0)
     units = Units(rng.standard_normal((10, program.X.shape[1])), signed_axes(1)[np.arange(10) % 2])
-    for work in (1e12, 6e6, 1.0):
-        better = subsample.descend_by_work(program, units, None, work=work)
+    for seconds in (50.0, 3e-4, 1e-10):
+        better = subsample.descend_in_time(program, units, DEFAULT, seconds, None)
         assert better.objective(program) < units.objective(program)
-    assert taken[0] == descent.STEPS > taken[1] > subsample._LEAST == taken[2]
+    assert taken[0] == DEFAULT.steps > taken[1] > DEFAULT.least_steps == taken[2]
 
 
 def test_first_rounds_see_parts_that_grow(monkeypatch):
     seen = []
 
-    def spy(program, units, n_jobs, *, work):
+    def spy(program, units, policy, seconds, n_jobs):
         seen.append((len(program.X), program.beta))
         return descend(program, units, steps=50)
 
-    monkeypatch.setattr(subsample, "descend_by_work", spy)
-    monkeypatch.setattr(subsample, "SUBSAMPLE", 20)
+    monkeypatch.setattr(subsample, "descend_in_time", spy)
+    policy = replace(DEFAULT, part=20)
     program = make_program("squared_error", n=200, fraction=1e-4)
     start = Units(np.eye(program.X.shape[1])[:2], np.array([[1.0], [-1.0]]))
-    units = subsample.first_rounds(program, start, 1e-4, np.random.RandomState(0), None, fresh=True)
+    units = subsample.first_rounds(program, start, 1e-4, np.random.RandomState(0), None, policy=policy, fresh=True)
     assert len(units)
     sizes, betas = (list(column) for column in zip(*seen, strict=True))
     assert sizes == sorted(sizes)
@@ -160,19 +164,17 @@ def test_first_rounds_see_parts_that_grow(monkeypatch):
     assert 20.0 * program.beta < betas[0] < 2000.0 * program.beta  # a part has a largest price of its own
     assert set(betas[sizes.count(20) - 1 :]) == {program.beta}
     seen.clear()
-    subsample.first_rounds(program, units, 1e-4, np.random.RandomState(0), None, fresh=False)
+    subsample.first_rounds(program, units, 1e-4, np.random.RandomState(0), None, policy=policy, fresh=False)
     assert {beta for _, beta in seen} == {program.beta}
 
 
-def test_classifier_on_many_rows_is_as_good_as_on_few(monkeypatch):
+def test_classifier_on_many_rows_is_as_good_as_on_few():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((500, 3))
     y = (np.abs(X[:, 0]) + 0.3 * rng.standard_normal(500) > 0.7).astype(int)
     options = {"beta": 0.01, "tol": 1e-3, "n_arrangements": 20, "random_state": 0}
     few = ConvexReLUClassifier(**options).fit(X, y)
-    for module in (violators, shared, pricing):
-        monkeypatch.setattr(module, "MANY_ROWS", 200)
-    many = ConvexReLUClassifier(**options).fit(X, y)
+    many = with_policy(ConvexReLUClassifier(**options), many_rows=200).fit(X, y)
     assert many.certificate_.gap_searched <= 1e-3
     assert many.objective_ == pytest.approx(few.objective_, rel=2e-3)
 

@@ -6,15 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from problems import with_policy
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from test_estimators import labels, nonconvex_objective, regression_data
 
 from skconvrelu import ConvexReLUClassifier, ConvexReLURegressor
-from skconvrelu.search import affordable
+from skconvrelu.policy import DEFAULT
 from skconvrelu.search import closing as closing_module
 from skconvrelu.search import refine as refine_module
-from skconvrelu.search import subsample as subsample_module
 from skconvrelu.search import violators as violators_module
 from skconvrelu.search.units import no_units
 from skconvrelu.solvers import SolverError
@@ -223,33 +223,28 @@ def test_search_that_finds_no_violation_says_what_it_is_worth(monkeypatch):
     )  # the bound of a search that misses what is known does not reach tol
 
 
-def test_large_data_start_on_a_subsample_and_may_go_without_the_convex_program(monkeypatch):
+def test_large_data_start_on_a_subsample_and_may_go_without_the_convex_program():
     X, y = regression_data(300, 3)
     options = {"beta": 0.01, "n_arrangements": 10, "random_state": 0, "tol": 1e-3}
     whole = ConvexReLURegressor(**options).fit(X, y)
-    for module in (refine_module, subsample_module):
-        monkeypatch.setattr(module, "LARGE", 200)
-    monkeypatch.setattr(subsample_module, "SUBSAMPLE", 100)
-    part = ConvexReLURegressor(**options).fit(X, y)
+    part = with_policy(ConvexReLURegressor(**options), part=100).fit(X, y)
     assert part.objective_ == pytest.approx(whole.objective_, rel=1e-3)
-    monkeypatch.setattr(affordable, "_POLISHABLE", 100)
-    with pytest.warns(ConvergenceWarning, match="gap over all arrangements"):
-        rough = ConvexReLURegressor(**{**options, "tol": 1e-6, "refine": 2}).fit(X, y)
+
+    def unsolved(**changes):
+        model = with_policy(ConvexReLURegressor(**{**options, "tol": 1e-6, "refine": 2}), part=100, **changes)
+        with pytest.warns(ConvergenceWarning, match="gap over all arrangements"):
+            return model.fit(X, y)
+
+    rough = unsolved(held=100)
     assert rough.solver_ == "descent"
     assert rough.objective_ <= whole.objective_ * 1.05
     assert rough.certificate_.lower_bound_solved <= whole.objective_
-    with monkeypatch.context() as patch:  # cones that are dear to project on leave as much to descent as many rows do
-        patch.setattr(affordable, "_POLISHABLE", np.inf)
-        patch.setattr(affordable, "_CONES", 100)
-        with pytest.warns(ConvergenceWarning, match="gap over all arrangements"):
-            wide = ConvexReLURegressor(**{**options, "tol": 1e-6, "refine": 2}).fit(X, y)
+    # cones that are expensive to project on leave as much to descent as many rows do
+    wide = unsolved(cones=1e-8)
     assert wide.solver_ == "descent"
     assert wide.objective_ == rough.objective_
-    for limit in ("_PROJECTABLE", "_ALL_PROJECTABLE"):
-        with monkeypatch.context() as patch:
-            patch.setattr(affordable, limit, 100)
-            with pytest.warns(ConvergenceWarning, match="gap over all arrangements"):
-                coarse = ConvexReLURegressor(**{**options, "tol": 1e-6, "refine": 2}).fit(X, y)
+    for limit in ("one_cone", "all_cones"):
+        coarse = unsolved(held=100, **{limit: 1e-8})
         assert coarse.objective_ == rough.objective_
         assert coarse.certificate_.lower_bound_solved < rough.certificate_.lower_bound_solved
 
@@ -289,18 +284,17 @@ def test_what_is_returned_is_as_good_as_the_best_round(refine, seed):
     assert model.objective_ <= model.objectives_.min() * (1.0 + 1e-12)
 
 
-def test_a_search_of_too_much_work_ends_with_what_it_has(monkeypatch):
+def test_a_search_of_too_much_work_ends_with_what_it_has():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((80, 5))
     y = np.abs(X[:, 0]) + X[:, 1] + 0.3 * rng.standard_normal(80)
     options = {"beta": 0.005, "tol": 1e-5, "random_state": 0}
     whole = ConvexReLURegressor(**options).fit(X, y)
-    monkeypatch.setattr(refine_module, "_BUDGET", 0.0)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        short = ConvexReLURegressor(**options).fit(X, y)
+        short = with_policy(ConvexReLURegressor(**options), program_seconds=0.0).fit(X, y)
     assert all(issubclass(w.category, ConvergenceWarning) for w in caught)
-    assert any("multiplications. Increase beta or tol" in str(w.message) for w in caught)
+    assert any("seconds. Increase beta or tol" in str(w.message) for w in caught)
     assert short.certificate_.n_rounds == 1 < whole.certificate_.n_rounds
     assert (
         whole.objective_ * (1.0 - 1e-9)
@@ -310,7 +304,7 @@ def test_a_search_of_too_much_work_ends_with_what_it_has(monkeypatch):
 
 
 @pytest.mark.parametrize(("size", "walks"), [(80 * 6, 1), (80 * 6 + 1, 0)])
-def test_small_penalties_are_approached_where_rounds_are_dear(size, walks, monkeypatch):
+def test_small_penalties_are_approached_where_rounds_are_expensive(size, walks, monkeypatch):
     real, calls = refine_module.approach, []
 
     def spy(*args):
@@ -318,46 +312,44 @@ def test_small_penalties_are_approached_where_rounds_are_dear(size, walks, monke
         return real(*args)
 
     monkeypatch.setattr(refine_module, "approach", spy)
-    monkeypatch.setattr(refine_module, "_APPROACHED", size)
     rng = np.random.default_rng(0)
     X = rng.standard_normal((80, 5))  # and the hidden bias
     y = np.abs(X[:, 0]) + X[:, 1] + 0.3 * rng.standard_normal(80)
-    model = ConvexReLURegressor(0.005, tol=1e-2, random_state=0).fit(X, y)
+    model = with_policy(ConvexReLURegressor(0.005, tol=1e-2, random_state=0), approached=size).fit(X, y)
     assert len(calls) == walks
     assert model.certificate_.gap_searched <= 1e-2
     model.set_params(warm_start=True).fit(X, y)  # units of an earlier fit are a start already
     assert len(calls) == walks
 
 
-def test_dear_convex_programs_wait_while_descent_gains_as_much(monkeypatch):
+def test_expensive_convex_programs_wait_while_descent_gains_as_much(monkeypatch):
     X, y = regression_data(120, 3)
     options = {"beta": 0.003, "n_arrangements": 10, "random_state": 0, "tol": 1e-3}
     real, polished = refine_module._Search._polish_units, []
 
     def spy(search, units):
-        polished.append(bool(search.gap <= refine_module._ROUGH_ON_FEW or search.gained < refine_module._SLOW_ON_FEW))
+        polished.append(bool(search.gap <= DEFAULT.rough_of_few or search.gained < DEFAULT.slow_of_few))
         return real(search, units)
 
     monkeypatch.setattr(refine_module._Search, "_polish_units", spy)
     cheap = ConvexReLURegressor(**options).fit(X, y)
     assert polished[0] is False  # the first round has neither a gap nor a gain yet
     polished.clear()
-    monkeypatch.setattr(affordable, "_DEAR", 0.0)
-    dear = ConvexReLURegressor(**options).fit(X, y)
+    expensive = with_policy(ConvexReLURegressor(**options), expensive_step=0.0).fit(X, y)
     assert polished
     assert all(polished)
-    assert len(polished) < dear.certificate_.n_rounds
-    assert dear.certificate_.gap_searched <= 1e-3
-    assert dear.objective_ == pytest.approx(cheap.objective_, rel=1e-3)
+    assert len(polished) < expensive.certificate_.n_rounds
+    assert expensive.certificate_.gap_searched <= 1e-3
+    assert expensive.objective_ == pytest.approx(cheap.objective_, rel=1e-3)
     # the last word is the convex program's all the same
     polished.clear()
     with pytest.warns(ConvergenceWarning, match="gap over all arrangements"):
-        short = ConvexReLURegressor(**{**options, "refine": 1}).fit(X, y)
+        short = with_policy(ConvexReLURegressor(**{**options, "refine": 1}), expensive_step=0.0).fit(X, y)
     assert not polished
     assert short.solver_ != "descent"
 
 
-def test_a_dear_program_is_not_solved_on_the_strength_of_one_look(monkeypatch):
+def test_an_expensive_program_is_not_solved_on_the_strength_of_one_look(monkeypatch):
     """Every first look at a dual point is blind here; further ones see."""
     X, y = regression_data(100, 3, seed=1)
     look, seen, closed = refine_module.look, [], []
@@ -373,13 +365,10 @@ def test_a_dear_program_is_not_solved_on_the_strength_of_one_look(monkeypatch):
     monkeypatch.setattr(refine_module, "look", blind_at_first)
     monkeypatch.setattr(refine_module._Search, "_close", lambda search: (closed.append(search.gap), close(search))[1])
     options = {"beta": 1e-3, "tol": 1e-3, "n_arrangements": 5, "random_state": 0}
-    monkeypatch.setattr(affordable, "_DEAR", 0.0)
-    with monkeypatch.context() as patch:
-        patch.setattr(refine_module, "_DOUBTS", 0)
-        trusting = ConvexReLURegressor(**options).fit(X, y)
+    trusting = with_policy(ConvexReLURegressor(**options), expensive_step=0.0, doubts=0).fit(X, y)
     in_vain = len(closed) - 1
     closed.clear()
-    doubting = ConvexReLURegressor(**options).fit(X, y)
+    doubting = with_policy(ConvexReLURegressor(**options), expensive_step=0.0).fit(X, y)
     assert len(closed) - 1 < in_vain
     assert doubting.certificate_.gap_searched <= 1e-3
     assert doubting.objective_ == pytest.approx(trusting.objective_, rel=2e-3)

@@ -8,8 +8,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from problems import KINDS, SMOOTH, make_program
 from scipy.optimize import approx_fprime, lsq_linear, minimize, nnls
 
+from skconvrelu.policy import DEFAULT
 from skconvrelu.search import alternation, descent
-from skconvrelu.search.alternation import WEIGHED, _newton_steps, alternate
+from skconvrelu.search.alternation import _newton_steps, alternate
 from skconvrelu.search.branch_and_bound import exact_price
 from skconvrelu.search.descent import _Balanced, descend
 from skconvrelu.search.entering import newcomers
@@ -133,24 +134,24 @@ def test_alternation_weighs_before_each_piece_and_counts_the_steps(kind, monkeyp
         return descend(program, units, steps=steps, **options)
 
     monkeypatch.setattr(alternation, "descend", counted)
-    found = alternate(program, units, steps=50, piece=20, dtype=np.float32)
+    found = alternate(program, units, steps=50, piece=20, weighings=20, dtype=np.float32)
     assert taken == [20, 20, 10]
     by_hand = units
     for steps in (20, 20, 10):
-        weighed = rescale(program, by_hand, max_iter=_newton_steps(program, len(by_hand), 20))
+        weighed = rescale(program, by_hand, max_iter=min(20, _newton_steps(program, len(by_hand), 20)))
         assert weighed.objective(program) <= by_hand.objective(program)
         by_hand = descend(program, weighed, steps=steps, dtype=np.float32)
     assert_array_equal(found.coef, by_hand.coef)
     assert found.objective(program) < units.objective(program)
     taken.clear()
-    alternate(program, found, steps=5000, piece=500, least_gain=1e-2)
+    alternate(program, found, steps=5000, piece=500, weighings=20, least_gain=1e-2)
     assert taken == [500]  # it had nothing to gain from another piece
 
 
 def test_weighing_takes_no_more_work_than_a_piece():
     one, three = make_program("squared_error", d=5), make_program("log_loss-3", d=5)
     d = one.X.shape[1]
-    assert _newton_steps(one, 10, 60) == WEIGHED
+    assert _newton_steps(one, 10, 60) == 24 * (d + 1)
     assert _newton_steps(one, 4 * 60, 60) == d + 1
     assert _newton_steps(three, 4 * 60, 60) == (d + 3) // 3
     assert _newton_steps(three, 10**4, 60) == 0
@@ -162,10 +163,13 @@ def test_alternation_gains_more_than_its_steps_alone_where_features_are_many(see
     """A round of the search: a network, and units that violate dual feasibility, at a thousandth of the weight of the others."""
     program = make_program("squared_error", n=200, d=40, seed=seed, fraction=0.1)
     units = rescale(program, descend(program, random_units(program, 100), steps=300))
-    found = look(program, units, program.dual_point(units.outputs(program.X)), np.random.RandomState(0), None, 1e-2)
+    found = look(
+        program, units, program.dual_point(units.outputs(program.X)), np.random.RandomState(0), None, 1e-2, DEFAULT
+    )
     units = units + newcomers(program, found.violators[:100], units)
-    alone, weighed = descend(program, units, steps=300), alternate(program, units, steps=300)
-    settled = min(alternate(program, ends, steps=3000).objective(program) for ends in (alone, weighed))
+    pieces = {"piece": 60, "weighings": 20}
+    alone, weighed = descend(program, units, steps=300), alternate(program, units, steps=300, **pieces)
+    settled = min(alternate(program, ends, steps=3000, **pieces).objective(program) for ends in (alone, weighed))
     left = [rescale(program, ends).objective(program) - settled for ends in (alone, weighed)]
     assert left[1] < 0.6 * left[0]
 
@@ -283,7 +287,14 @@ def test_violators_price_above_the_level_and_do_not_depend_on_n_jobs(kind):
     dual = program.dual_point(np.zeros_like(program.Y))
     found = [
         search_violators(
-            program, dual, units, np.random.RandomState(3), n_starts=300, level=program.beta, n_jobs=n_jobs
+            program,
+            dual,
+            units,
+            np.random.RandomState(3),
+            n_starts=300,
+            level=program.beta,
+            policy=DEFAULT,
+            n_jobs=n_jobs,
         )
         for n_jobs in (1, 2)
     ]
@@ -305,7 +316,9 @@ def test_recall_counts_what_independent_starts_find_again():
     top = exact_price(program.X, dual[:, 0]).unit
     poor = np.linalg.qr(np.column_stack([top, np.eye(4)]))[0][:, 1]  # far from the maximiser, and no maximiser itself
     units = Units(np.vstack([top, poor]), np.ones((2, 1)))
-    found = search_violators(program, dual, units, np.random.RandomState(0), n_starts=200, level=program.beta)
+    found = search_violators(
+        program, dual, units, np.random.RandomState(0), n_starts=200, level=program.beta, policy=DEFAULT
+    )
     assert_array_equal(found.rediscovered, [True, False])
 
 

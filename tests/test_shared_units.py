@@ -9,6 +9,7 @@ from sklearn.preprocessing import scale
 from test_estimators import regression_data
 
 from skconvrelu import ConvexReLUClassifier, ConvexReLURegressor
+from skconvrelu.policy import DEFAULT
 from skconvrelu.search.descent import _Shared
 from skconvrelu.search.shared import best_directions
 from skconvrelu.search.units import Units, no_units
@@ -150,7 +151,7 @@ def test_pricing_finds_the_largest_price_of_a_grid():
     grid = np.column_stack([np.cos(angles), np.sin(angles)])
     expected = np.linalg.norm(np.maximum(grid @ program.X.T, 0.0) @ dual, axis=1).max()
     found = search_violators(
-        program, dual, no_units(program), np.random.RandomState(0), n_starts=50, level=program.beta
+        program, dual, no_units(program), np.random.RandomState(0), n_starts=50, level=program.beta, policy=DEFAULT
     )
     assert found.largest == pytest.approx(expected, rel=1e-4)
     directions, prices = best_directions(program.X, dual, found.violators.coef)

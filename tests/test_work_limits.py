@@ -7,6 +7,7 @@ import pytest
 
 from skconvrelu import ConvexReLUClassifier, ConvexReLURegressor
 from skconvrelu.losses import Hinge, Huber, Poisson, SquaredError
+from skconvrelu.policy import DEFAULT
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.nonnegative_quadratic import minimise_nonnegative
 from skconvrelu.search.pruning import rescale
@@ -162,7 +163,7 @@ def test_a_search_of_hard_programs_ends_by_count_and_says_so():
         )  # fmt: skip
         return found, ""
 
-    found = refine(program, gates, hard, tol=1e-6, max_rounds=60, rng=np.random.RandomState(0))
+    found = refine(program, gates, hard, tol=1e-6, max_rounds=60, rng=np.random.RandomState(0), policy=DEFAULT)
     assert any("hard to solve" in note for note in found.notes)
     assert not found.converged
     assert len(found.objectives) == len([most for most in asked if most is not None]) <= 10
@@ -170,5 +171,5 @@ def test_a_search_of_hard_programs_ends_by_count_and_says_so():
     assert asked[-1] is None
     # two searches of one fit have half of it each
     asked.clear()
-    refine(program, gates, hard, tol=1e-6, max_rounds=60, rng=np.random.RandomState(0), share=2)
+    refine(program, gates, hard, tol=1e-6, max_rounds=60, rng=np.random.RandomState(0), policy=DEFAULT, share=2)
     assert len(asked) < len(found.objectives)

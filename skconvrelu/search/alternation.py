@@ -18,18 +18,14 @@ from skconvrelu.search.pricing import DType
 from skconvrelu.search.pruning import rescale
 from skconvrelu.search.units import Units
 
-#: L-BFGS steps of a piece
-PIECE = 60
-#: Newton steps of a weighing, at most
-WEIGHED = 20
-
 
 def alternate(
     program: ConvexProgram,
     units: Units,
     *,
     steps: int,
-    piece: int = PIECE,
+    piece: int,
+    weighings: int,
     dtype: DType = np.float64,
     n_jobs: int | None = None,
     least_gain: float = 1e-13,
@@ -44,16 +40,18 @@ def alternate(
         Start. Units that are not worth their penalty are dropped.
     steps : int
         L-BFGS steps altogether.
-    piece : int, default=PIECE
+    piece : int
         ... and between two weighings.
+    weighings : int
+        Newton steps of a weighing, at most.
     dtype, n_jobs, least_gain
         Of :func:`~skconvrelu.search.descent.descend`; the last piece is also the one that gains less.
     """
     value, least = units.objective(program), least_gain * program.loss_value(np.zeros_like(program.Y))
     for done in range(0, steps, piece):
-        weighings = _newton_steps(program, len(units), piece)
-        if weighings:  # without one its activations would be formed for nothing
-            units = rescale(program, units, max_iter=weighings)
+        affordable = min(weighings, _newton_steps(program, len(units), piece))
+        if affordable:  # without one its activations would be formed for nothing
+            units = rescale(program, units, max_iter=affordable)
         units = descend(
             program, units, steps=min(piece, steps - done), dtype=dtype, n_jobs=n_jobs, least_gain=least_gain
         )
@@ -68,4 +66,4 @@ def _newton_steps(program: ConvexProgram, n_units: int, piece: int) -> int:
     if program.shared:
         return 0
     d, K = program.X.shape[1], program.Y.shape[1]
-    return min(WEIGHED, 4 * piece * (d + K) // (K * max(n_units, 1)))
+    return 4 * piece * (d + K) // (K * max(n_units, 1))

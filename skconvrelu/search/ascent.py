@@ -16,8 +16,6 @@ from skconvrelu.search.whitening import column_sizes
 Array = NDArray[np.float64]
 Single = NDArray[np.float32]
 
-#: rows above which prices are climbed by ascents
-MANY_ROWS = 5_000
 #: steps of an ascent
 STEPS = 30
 #: length of the tangential part of a gradient, relative to the price, at which a start has arrived

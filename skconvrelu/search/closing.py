@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skconvrelu.certificate import EVIDENCE, WELL_SEARCHED
+from skconvrelu.policy import Policy
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.bounds import searched_bound, tolerable_price, violation_level
 from skconvrelu.search.proof import prove
@@ -17,14 +18,6 @@ from skconvrelu.search.violators import Found, search_violators, starts_per_side
 from skconvrelu.solution import Solution
 
 Array = NDArray[np.float64]
-
-#: independent starts after which the last look ends
-_LAST_STARTS = 16_000
-#: looks without a rediscovery after which further ones are in vain
-_VAIN = 3
-#: rows up to which exact pricing takes about a tenth of a second, for each rank; and cones after which it gives up
-_PROVABLE = {1: 10_000, 2: 2_000, 3: 500, 4: 60, 5: 25}
-_MAX_CONES = 5_000
 
 
 @dataclass(eq=False)
@@ -137,6 +130,7 @@ def last_look(
     *,
     largest: float,
     tol: float,
+    policy: Policy,
     n_jobs: int | None = None,
 ) -> Evidence:
     """Prove that no arrangement prices above beta, where that is affordable, and start anew until enough units are met again.
@@ -155,21 +149,23 @@ def last_look(
         Largest price known there.
     tol : float
         Relative gap; a look that cannot meet it any more ends.
+    policy : Policy
+        How long it may take.
     n_jobs : int, default=None
         Threads for pricing; the result does not depend on it.
     """
     proven, entering = None, no_units(program)
-    if not program.shared and len(program.X) <= _PROVABLE.get(program.X.shape[1], 0):
+    if policy.is_provable(program):
         level = tolerable_price(program, dual, solution.objective * (1.0 - tol))
-        proven = prove(program, dual, units, level=level, max_nodes=_MAX_CONES)
+        proven = prove(program, dual, units, level=level, max_nodes=policy.proof_cones)
         entering, largest = proven.violators, max(largest, proven.lower)
     in_vain, rediscovered = 0, np.zeros(len(units), dtype=bool)
     tally = Tally.empty(program.X.shape[1], program.Y.shape[1])
     while True:
         found = search_violators(
             program, dual, units, rng,
-            n_starts=starts_per_side(program), level=violation_level(program, tol), neighbours=not tally.n_starts,
-            from_gates=in_vain % 2 == 1, n_jobs=n_jobs,
+            n_starts=starts_per_side(program, policy), level=violation_level(program, tol), neighbours=not tally.n_starts,
+            policy=policy, from_gates=in_vain % 2 == 1, n_jobs=n_jobs,
         )  # fmt: skip
         entering = entering + found.violators
         tally = tally + found.tally
@@ -179,7 +175,12 @@ def last_look(
         bound = searched_bound(program, dual, largest)
         close = solution.objective - bound <= tol * solution.objective + 1e-14 * solution.scale
         recall = recall_of(rediscovered[found.known], tally)
-        enough = proven is not None or recall >= WELL_SEARCHED or tally.n_starts >= _LAST_STARTS or in_vain >= _VAIN
+        enough = (
+            proven is not None
+            or recall >= WELL_SEARCHED
+            or tally.n_starts >= policy.last_starts
+            or in_vain >= policy.in_vain
+        )
         if not close or enough:
             break
     proven_bound = None if proven is None else searched_bound(program, dual, proven.upper)

@@ -22,10 +22,6 @@ from skconvrelu.search.whitening import column_sizes
 
 Array = NDArray[np.float64]
 
-#: share of the typical loss over which descent and pruning round the kinks of a piecewise linear one
-ROUNDED = 0.05
-#: L-BFGS steps of a round of the search
-STEPS = 300
 #: activations that are worked on at once, so that they stay in a core's cache, and with shares of the rows more of them, since threads
 #: would wait for each other between short products; and rows at least
 _CACHED, _CACHED_IN_SHARES, _LEAST_ROWS = 32_768, 524_288, 64

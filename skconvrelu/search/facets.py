@@ -16,8 +16,6 @@ from skconvrelu.solvers.cone_faces import ConeFaces
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-#: numbers in X up to which walks are worth their time
-FEW_NUMBERS = 1_000
 #: starts that go on walking, the dearest ones; steps of a walk, and share of the price that a step must gain
 _WALKERS, _STEPS, _GAIN = 24, 10, 1e-6
 

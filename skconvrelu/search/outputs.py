@@ -9,6 +9,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from skconvrelu._threads import one_blas_thread
+from skconvrelu.policy import Policy
 from skconvrelu.program import ConvexProgram
 from skconvrelu.rounding import UNIT
 from skconvrelu.search.blocks import blocks_of, joined_gates
@@ -29,6 +30,7 @@ def refine_outputs(
     tol: float,
     max_rounds: int,
     rng: np.random.RandomState,
+    policy: Policy,
     n_jobs: int | None,
     observe: Observe | None = None,
     deadline: float | None = None,
@@ -42,12 +44,13 @@ def refine_outputs(
     if len(parts) == 1:
         observe = _until(deadline, observe)
         return refine(
-            program, gates, polish, start=start, tol=tol, max_rounds=max_rounds, rng=rng, n_jobs=n_jobs, observe=observe
+            program, gates, polish, start=start, tol=tol, max_rounds=max_rounds, rng=rng, policy=policy, n_jobs=n_jobs,
+            observe=observe,
         )  # fmt: skip
     seeds = rng.randint(np.iinfo(np.int32).max, size=len(parts))
     results = Parallel(n_jobs=n_jobs)(
         delayed(_refine_one)(
-            part, gates, polish, _own_units(start, k), tol, max_rounds, int(seeds[k]), deadline, len(parts)
+            part, gates, polish, _own_units(start, k), tol, max_rounds, int(seeds[k]), policy, deadline, len(parts)
         )
         for k, (part, _) in enumerate(parts)
     )
@@ -56,12 +59,12 @@ def refine_outputs(
 
 def _refine_one(
     program: ConvexProgram, gates: Array, polish: Polish, start: Units | None, tol: float, max_rounds: int, seed: int,
-    deadline: float | None, share: int,
+    policy: Policy, deadline: float | None, share: int,
 ) -> Refined:  # fmt: skip
     with one_blas_thread():
         return refine(
             program, gates, polish, start=start, tol=tol, max_rounds=max_rounds, rng=np.random.RandomState(seed),
-            observe=_until(deadline, None), share=share,
+            policy=policy, observe=_until(deadline, None), share=share,
         )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from skconvrelu._products import row_parts
 from skconvrelu.rounding import power_of_two
-from skconvrelu.search.ascent import MANY_ROWS, STEPS, ascend
+from skconvrelu.search.ascent import STEPS, ascend
 from skconvrelu.search.whitening import Whitening, column_sizes
 
 Array = NDArray[np.float64]
@@ -202,11 +202,14 @@ def _normalised(U: Array) -> Array:
     return np.where(norms > 0.0, U / np.where(norms > 0.0, norms, 1.0), 0.0)
 
 
-def searched_max_price(X: Array, dual: Array, patterns: NDArray[np.bool_], *, n_starts: int = 24) -> float:
+def searched_max_price(
+    X: Array, dual: Array, patterns: NDArray[np.bool_], *, ascending: bool, n_starts: int = 24
+) -> float:
     """Largest ``|lambda_k' (X u)_+|`` on the unit ball that a search finds, over both signs and the columns of ``dual`` (n, K).
 
     Starts are the directions ``X' D lambda`` of the ``n_starts`` patterns where they are longest, ``X' lambda``, and as many gates whose
-    values on the samples are uncorrelated, the same ones every time. A lower bound of the true maximum, usually equal to it.
+    values on the samples are uncorrelated, the same ones every time; they climb by ascents where ``ascending`` (many samples). A lower
+    bound of the true maximum, usually equal to it.
     """
     largest = 0.0
     gates = Whitening.of(X, np.full(len(X), 1.0 / len(X))).draw(n_starts, np.random.RandomState(0))
@@ -215,7 +218,7 @@ def searched_max_price(X: Array, dual: Array, patterns: NDArray[np.bool_], *, n_
             starts = (patterns * signed) @ X
             longest = np.argsort(-np.linalg.norm(starts, axis=1), kind="stable")[:n_starts]
             starts = np.vstack([np.vstack([starts[longest], signed @ X]) / np.square(column_sizes(X)), gates])
-            if len(X) > MANY_ROWS:
+            if ascending:
                 best = ascend(X, signed[:, None], starts, np.ones((len(starts), 1)), free=False, steps=2 * STEPS)
             else:
                 best = climb(X, signed, climb(X, signed, starts), schedule=SETTLE)

@@ -15,20 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skconvrelu.duality import lower_bound
+from skconvrelu.policy import Policy
 from skconvrelu.program import ConvexProgram
-from skconvrelu.search.affordable import has_long_steps, is_dear, is_polishable, is_projectable, newton_work
-from skconvrelu.search.alternation import WEIGHED, alternate
-from skconvrelu.search.ascent import MANY_ROWS
+from skconvrelu.search.alternation import alternate
 from skconvrelu.search.blocks import blocks_of, joined_gates, own_program
 from skconvrelu.search.bounds import searched_bound, violation_level
 from skconvrelu.search.closing import Evidence, Refined, as_looked, last_look
-from skconvrelu.search.descent import ROUNDED, STEPS, descend
+from skconvrelu.search.descent import descend
 from skconvrelu.search.entering import first_units, newcomers
 from skconvrelu.search.follow import approach
 from skconvrelu.search.pruning import rescale
-from skconvrelu.search.subsample import ENTER, LARGE, descend_by_work, first_rounds
+from skconvrelu.search.subsample import descend_in_time, first_rounds
 from skconvrelu.search.units import Units, no_units, units_of
-from skconvrelu.search.violators import Found, look, search_work, unit_prices
+from skconvrelu.search.violators import Found, look, search_seconds, unit_prices
 from skconvrelu.solution import Candidate, Solution, evaluate
 from skconvrelu.solvers import SolverError
 
@@ -38,39 +37,6 @@ Polish = Callable[[ConvexProgram, float, Solution, int | None], tuple[Solution, 
 Observe = Callable[[Units], bool]
 
 logger = logging.getLogger(__name__)
-
-#: rounds that refine=True may take
-MAX_ROUNDS = 60
-#: violators found, as a share of the units, below which the next round has twice as many starts; and the most it may have
-_FEW, _MOST_EFFORT = 0.15, 16
-#: units that one round may add, beside as many as there are; and units for each entry of the targets beyond which none do. An optimum
-#: needs one: where there are more the convex programs have not told which
-_ENTER, _PER_TARGET = 100, 2
-#: relative improvement of the objective, in units of tol or of a tenth of the gap, below which the search has not moved; and for how many
-#: rounds, until it ends
-_STALLED, _PATIENCE = 0.03, 6
-#: relative gap of the first round's convex program
-_LOOSEST = 3e-2
-#: ... and the least one that is asked for, absolute and in units of tol squared: dual points, and with them prices, are accurate to
-#: the root of it only, so a violation may be too small to be worth anything at the accuracy of the round that met it
-_FINEST, _ROOT = 1e-9, 0.1
-#: accuracy below which new units go straight into the convex program: descent has nothing to add
-_LATE = 1e-3
-#: numbers in X from which a small penalty is approached: below, a whole round costs less than the walk
-_APPROACHED = 8_000
-#: searched gap up to which rounds whose convex program is dear solve it, too, and share of the objective that a round gained up to which
-#: they do; on many rows, and on fewer
-_ROUGH, _SLOW = 0.1, 2e-3
-_ROUGH_ON_FEW, _SLOW_ON_FEW = 0.01, 1.5e-4
-#: looks at the centre before a dear end of the search, by a convex program or projections on many cones, rests on it
-_DOUBTS = 3
-#: multiplications in convex programs after which a search ends: about twenty minutes, as much as a default should take
-_BUDGET = 4e13
-#: iterations in convex programs that were not solved all the same, for all outputs that are trained apart, after which it does: so many
-#: and this share of the numbers in X; and the least for one output
-_ITERATIONS, _PER_NUMBER, _LEAST_ITERATIONS = 300, 0.25, 100
-#: ... and those that one round may take of them: the next one goes on where it stopped, with better arrangements
-_ROUND_ITERATIONS = 60
 
 
 def refine(
@@ -82,6 +48,7 @@ def refine(
     tol: float,
     max_rounds: int,
     rng: np.random.RandomState,
+    policy: Policy,
     n_jobs: int | None = None,
     observe: Observe | None = None,
     share: int = 1,
@@ -103,6 +70,8 @@ def refine(
         Relative searched gap to reach.
     max_rounds : int
     rng : RandomState
+    policy : Policy
+        What it may spend.
     n_jobs : int, default=None
         Threads for pricing; the result does not depend on it.
     observe : callable, default=None
@@ -113,12 +82,12 @@ def refine(
     units, fresh = first_units(program, gates), start is None or not len(start)
     if start is not None:
         units = start + units
-    if len(program.X) > LARGE:
-        units = first_rounds(program.smoothed(ROUNDED), units, tol, rng, n_jobs, fresh=fresh)
-    elif fresh and program.X.size >= _APPROACHED:
-        units = approach(program, gates, rng, n_jobs) or units
-    search = _Search(program, gates, polish, tol, rng, n_jobs, observe)
-    search.iterations = max(int(_ITERATIONS + _PER_NUMBER * program.X.size) // share, _LEAST_ITERATIONS)
+    if policy.sees_parts(program):
+        units = first_rounds(program.smoothed(policy.rounded), units, tol, rng, n_jobs, policy=policy, fresh=fresh)
+    elif fresh and program.X.size >= policy.approached:
+        units = approach(program, gates, rng, policy, n_jobs) or units
+    search = _Search(program, gates, polish, tol, rng, policy, n_jobs, observe)
+    search.iterations = policy.iterations_unsolved(program, share)
     if start is not None:
         search.keep(start)
     return search.run(units, max_rounds)
@@ -144,17 +113,18 @@ class _Search:
         polish: Polish,
         tol: float,
         rng: np.random.RandomState,
+        policy: Policy,
         n_jobs: int | None,
         observe: Observe | None,
     ) -> None:
-        self.program, self.gates, self.polish = program, gates, polish
-        self.smooth = program.smoothed(ROUNDED)  # for the steps that need gradients
+        self.program, self.gates, self.polish, self.policy = program, gates, polish, policy
+        self.smooth = program.smoothed(policy.rounded)  # for the steps that need gradients
         self.tol, self.rng, self.n_jobs, self.observe = tol, rng, n_jobs, observe
         self.best = no_units(program)
         self.value = self.best.objective(program)
         self.scale = program.loss_value(np.zeros_like(program.Y))
-        self.accuracy = _LOOSEST
-        self.finest = max(_FINEST, _ROOT * tol**2)
+        self.accuracy = policy.loosest
+        self.finest = max(policy.finest, policy.finest_of_tol * tol**2)
         self.objectives: list[float] = []
         self.notes: list[str] = []
         self.gap, self.largest = np.inf, 0.0  # as searched: of the best dual point; of the last one
@@ -162,28 +132,31 @@ class _Search:
         self.centre: _Priced | None = None  # the dual point with the best bound
         self.effort = 1  # multiplies the starts of a round
         self.gained = np.inf  # by the last round, relative
-        self.work = 0.0  # multiplications of descent or of the convex program in the last round, the dearer of the two
+        self.work = (
+            0.0  # seconds of descent or of the convex program in the last round, whichever takes longer, as predicted
+        )
         self.spent = 0.0  # ... in all convex programs
-        self.iterations = _ITERATIONS  # left for those that end unsolved
+        self.iterations = policy.unsolved  # left for those that end unsolved
         self.met = True  # whether the last convex program reached the accuracy asked for
         self.entering = no_units(program)  # units that the last look met above beta
         self.result: Refined | None = None
 
     def run(self, units: Units, max_rounds: int) -> Refined:
         """Rounds until the searched gap is below tol, nothing moves any more, or ``max_rounds`` are done."""
+        policy = self.policy
         stalled, value, least = 0, self.value, np.inf  # objective and gap when the search last moved
         for number in range(max_rounds):
             before = self.value
             try:
-                polished, early = self._worth_polishing(units), self.accuracy >= _LATE
+                polished, early = self._worth_polishing(units), self.accuracy >= policy.late
                 self.work = 0.0
                 if early:
                     units = self._descend(units)
                 # rounded kinks would again and again drop units that the loss itself needs
                 if early or self.program.loss.smooth or not polished:
-                    units = rescale(self.smooth, units, max_iter=50 if polished else WEIGHED)
+                    units = rescale(self.smooth, units, max_iter=50 if polished else policy.weighings)
                 self.keep(units)
-                polished = polished and is_polishable(self.program, len(units))
+                polished = polished and policy.is_solved(self.program, len(units))
                 units, dual = self._polish_units(units) if polished else self._as_they_are(units)
             except (np.linalg.LinAlgError, SolverError) as error:
                 self.notes.append(f"Round {number + 1} of the search stopped early ({error}).")
@@ -201,33 +174,36 @@ class _Search:
                 break
             self.gained = (before - self.value) / max(self.value, 1e-300)
             # near the optimum the objective improves by the square of the gap only
-            if value - self.value >= _STALLED * max(self.tol, 0.1 * min(gap, 1.0)) * self.value or gap < 0.9 * least:
+            if (
+                value - self.value >= policy.stalled * max(self.tol, 0.1 * min(gap, 1.0)) * self.value
+                or gap < 0.9 * least
+            ):
                 stalled, value, least = 0, self.value, gap
             else:
                 # a round whose program was solved coarsely may have missed what there was to gain, unless it can be solved no better
                 stalled += not polished or self.accuracy <= self.finest or not self.met
                 if polished:
                     self.accuracy = max(0.1 * self.accuracy, self.finest)
-            if gap > self.tol and (self.spent > _BUDGET or self.iterations <= 0):
+            if gap > self.tol and (self.spent > policy.program_seconds or self.iterations <= 0):
                 self.notes.append(self._given_up(number + 1))
                 break
-            if gap <= self.tol or stalled >= _PATIENCE:
+            if gap <= self.tol or stalled >= policy.patience:
                 result = self._close()
-                if result.converged or result.in_vain or stalled >= _PATIENCE:
+                if result.converged or result.in_vain or stalled >= policy.patience:
                     return result
                 units = units_of(result.program, result.solution)
             entering = self.entering + violators
             self.entering = no_units(self.program)
-            most = max(_ENTER if len(self.program.X) <= LARGE else ENTER, len(units))
-            room = max(0, _PER_TARGET * self.program.Y.size + _ENTER - len(units))
+            most = max(policy.new_units_of_many if policy.sees_parts(self.program) else policy.new_units, len(units))
+            room = max(0, policy.most_units(self.program) - len(units))
             units = units + newcomers(self.program, entering[: min(most, room)], units)
         return self._close()
 
     def _given_up(self, rounds: int) -> str:
         ended = f"The search ended after {rounds} rounds: the convex programs"
-        if self.spent > _BUDGET:
+        if self.spent > self.policy.program_seconds:
             return (
-                f"{ended} of so many samples and units took {self.spent:.1g} multiplications. "
+                f"{ended} of so many samples and units took about {self.spent:.2g} seconds. "
                 "Increase beta or tol, or set refine to fewer rounds."
             )
         return (
@@ -236,13 +212,16 @@ class _Search:
 
     def _descend(self, units: Units) -> Units:
         """Steps of descent; with weighings between them where they are to do much of the work of a convex program."""
-        self.work = 4.0 * STEPS * len(units) * self.program.X.size
-        if len(self.program.X) > LARGE:
-            return descend_by_work(self.smooth, units, self.n_jobs)
-        dear = is_dear(self.program, units) or not is_polishable(self.program, len(units))
-        if dear and not self.program.shared:
-            return alternate(self.smooth, units, steps=STEPS, n_jobs=self.n_jobs)
-        return descend(self.smooth, units, steps=STEPS, n_jobs=self.n_jobs)
+        policy, program = self.policy, self.program
+        self.work = policy.seconds(4.0 * policy.steps * len(units) * program.X.size)
+        if policy.sees_parts(program):
+            return descend_in_time(self.smooth, units, policy, policy.descent_seconds, self.n_jobs)
+        expensive = policy.is_expensive(program, units.coef.size) or not policy.is_solved(program, len(units))
+        if expensive and not program.shared:
+            return alternate(
+                self.smooth, units, steps=policy.steps, piece=policy.piece, weighings=policy.weighings, n_jobs=self.n_jobs
+            )  # fmt: skip
+        return descend(self.smooth, units, steps=policy.steps, n_jobs=self.n_jobs)
 
     def _price(self, units: Units, dual: Array) -> Units:
         """Violators at the dual point, largest first; and on the way to it from the best one so far, the centre.
@@ -255,22 +234,24 @@ class _Search:
         centre = self.centre
         found = self._look_at(units, dual)
         self.largest, violators, others = found.largest, found.violators, no_units(self.program)
-        solved = is_polishable(self.program, len(units))
+        policy = self.policy
+        solved = policy.is_solved(self.program, len(units))
         if solved and self.gap > self.tol and centre is not None and self._worth_polishing(units):
             others = self._look_at(units, 0.5 * (centre.dual + dual)).violators
-        dear = solved or is_projectable(self.program, len(units) + len(self.gates))
-        if dear and self.gap <= self.tol and has_long_steps(self.program, units):
+        bounded = solved or policy.is_projected(self.program, len(units) + len(self.gates))
+        if bounded and self.gap <= self.tol and policy.has_long_steps(self.program, units.coef.size):
             others = others + self._doubt()
         if len(others):
             worthwhile = unit_prices(self.program, dual, others) > violation_level(self.program, self.tol)
             violators = violators + others[worthwhile]
-        if len(violators) < _FEW * len(units) and search_work(self.program, found.n_starts) < self.work:
-            self.effort = min(2 * self.effort, _MOST_EFFORT)
+        few = len(violators) < policy.few_violators * len(units)
+        if few and search_seconds(self.program, policy, found.n_starts) < self.work:
+            self.effort = min(2 * self.effort, policy.most_effort)
         return violators
 
     def _look_at(self, units: Units, dual: Array) -> Found:
         """Search for violators at a dual point, which becomes the centre if its bound is better."""
-        found = look(self.program, units, dual, self.rng, self.n_jobs, self.tol, self.effort)
+        found = look(self.program, units, dual, self.rng, self.n_jobs, self.tol, self.policy, self.effort)
         self.last = _Priced(dual, searched_bound(self.program, dual, found.largest), units, found)
         if self.centre is None or self.last.bound > self.centre.bound:
             self.centre = self.last
@@ -280,11 +261,13 @@ class _Search:
     def _doubt(self) -> Units:
         """What the last of further looks at the centre finds, while its bound closes the gap: a dear end of the search rests on it."""
         met = no_units(self.program)
-        for _ in range(_DOUBTS):
+        for _ in range(self.policy.doubts):
             if self.centre is None or self.gap > self.tol:
                 break
             centre = self.centre
-            found = look(self.program, centre.units, centre.dual, self.rng, self.n_jobs, self.tol, self.effort)
+            found = look(
+                self.program, centre.units, centre.dual, self.rng, self.n_jobs, self.tol, self.policy, self.effort
+            )
             met = found.violators
             if found.largest > centre.found.largest:
                 bound = min(centre.bound, searched_bound(self.program, centre.dual, found.largest))
@@ -317,18 +300,24 @@ class _Search:
             return self._as_they_are(units)
         program = own_program(self.program, units)
         start = Solution.unverified(program, np.arange(len(units)), units.coef)
-        solution = self._solve(program, self.accuracy, start, _ROUND_ITERATIONS)
-        polishing = solution.n_iter * newton_work(program, solution.coef)
+        solution = self._solve(program, self.accuracy, start, self.policy.round_iterations)
+        polishing = solution.n_iter * self.policy.newton_step(program, solution.coef.size)
         self.work, self.spent = max(self.work, polishing), self.spent + polishing
         self.met = solution.is_optimal(self.accuracy)
         polished = Units(solution.coef, units.directions[solution.blocks])
         self.keep(polished)
-        return (polished, solution.dual) if self.met or solution.is_optimal(_LOOSEST) else self._as_they_are(polished)
+        return (
+            (polished, solution.dual)
+            if self.met or solution.is_optimal(self.policy.loosest)
+            else self._as_they_are(polished)
+        )
 
     def _worth_polishing(self, units: Units) -> bool:
         """Of many rows or variables the convex program is much dearer than descent; while that gains as much without, digits are wasted."""
-        gap, gain = (_ROUGH, _SLOW) if len(self.program.X) > MANY_ROWS else (_ROUGH_ON_FEW, _SLOW_ON_FEW)
-        return not is_dear(self.program, units) or self.gap <= gap or self.gained < gain
+        policy = self.policy
+        many = policy.has_many_rows(self.program)
+        gap, gain = (policy.rough, policy.slow) if many else (policy.rough_of_few, policy.slow_of_few)
+        return not policy.is_expensive(self.program, units.coef.size) or self.gap <= gap or self.gained < gain
 
     def _as_they_are(self, units: Units) -> tuple[Units, Array]:
         """Units without a convex program, and the dual point at their outputs."""
@@ -377,7 +366,7 @@ class _Search:
 
     def _rough_level(self, n_blocks: int) -> float:
         """Price below which blocks are not told apart where descent has the last word; where projections are too dear, none is."""
-        return max(self.program.beta, self.largest) if is_projectable(self.program, n_blocks) else np.inf
+        return max(self.program.beta, self.largest) if self.policy.is_projected(self.program, n_blocks) else np.inf
 
     def _last_look(
         self, program: ConvexProgram, solution: Solution, units: Units, dual: Array, level: float
@@ -387,7 +376,9 @@ class _Search:
         if solution.solver == "descent" and seen is not None and self.gap > self.tol:
             # the network has not moved since the last round, and another look would not close its gap
             return as_looked(program, dual, seen.found, max(largest, seen.found.largest))
-        return last_look(program, solution, units, dual, self.rng, largest=largest, tol=self.tol, n_jobs=self.n_jobs)
+        return last_look(
+            program, solution, units, dual, self.rng, largest=largest, tol=self.tol, policy=self.policy, n_jobs=self.n_jobs
+        )  # fmt: skip
 
     def _solve_everything(self) -> tuple[ConvexProgram, Array, Solution, Array]:
         """The convex program over all patterns that count; gates of its patterns; its solution; and its dual point, unscaled."""
@@ -396,8 +387,8 @@ class _Search:
         solution, dual = None, program.dual_point(best.outputs(program.X))
         if self.last is not None and self.last.units is self.best:
             dual = self.last.dual
-        last = len(program.X) <= MANY_ROWS or self._worth_polishing(best)  # however dear: once
-        if is_polishable(self.program, len(blocks)) and last:
+        last = not self.policy.has_many_rows(program) or self._worth_polishing(best)  # however dear: once
+        if self.policy.is_solved(self.program, len(blocks)) and last:
             try:
                 solution, dual = self._grow(everything, Solution.unverified(everything, blocks, best.coef))
             except (np.linalg.LinAlgError, SolverError) as error:
@@ -438,5 +429,5 @@ class _Search:
             entering = np.setdiff1d(np.flatnonzero(upper > level), working)
             if not len(entering):
                 return evaluate(program, candidate, solver=local.solver, rtol=0.1 * self.tol), local.dual
-            order = np.argsort(-upper[entering], kind="stable")[: max(_ENTER, len(working))]
+            order = np.argsort(-upper[entering], kind="stable")[: max(self.policy.new_units, len(working))]
             working = np.sort(np.concatenate([working, entering[order]]))

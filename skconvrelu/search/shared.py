@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from skconvrelu._threads import one_blas_thread
 from skconvrelu.program import ConvexProgram
-from skconvrelu.search.ascent import MANY_ROWS, ascend
+from skconvrelu.search.ascent import ascend
 from skconvrelu.search.pricing import climb, pulls
 from skconvrelu.search.units import Units, no_units
 
@@ -41,10 +41,11 @@ def climb_shared(
     starts: list[tuple[Array, Array]],
     *,
     level: float,
+    ascending: bool,
     n_jobs: int | None,
 ) -> list[tuple[Units, Array]]:
     """Improve starts: each item is a direction (K,) and starts (m, d) for it; each answer units and their prices, best first."""
-    if len(X) > MANY_ROWS:
+    if ascending:
         return Parallel(n_jobs=n_jobs, prefer="threads")(
             delayed(_ascend)(X, dual, side, begin) for side, begin in starts
         )

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from skconvrelu._products import CHUNK
 from skconvrelu._threads import one_blas_thread
+from skconvrelu.policy import Policy
 from skconvrelu.program import ConvexProgram
-from skconvrelu.search.ascent import MANY_ROWS, STEPS, ascend
+from skconvrelu.search.ascent import STEPS, ascend
 from skconvrelu.search.bounds import violation_level
-from skconvrelu.search.facets import FEW_NUMBERS, walk
+from skconvrelu.search.facets import walk
 from skconvrelu.search.pricing import SCHEDULE, SETTLE, climb, price, pulls
 from skconvrelu.search.shared import best_directions, climb_shared, sides_of
 from skconvrelu.search.tally import SAME, Tally, first_alike
@@ -27,10 +28,6 @@ from skconvrelu.search.whitening import Whitening
 
 Array = NDArray[np.float64]
 
-#: independent starts of a search for each output and sign: so many a dimension, at most so many for all, and at least
-_STARTS_PER_DIMENSION, _STARTS, _LEAST_STARTS = 20, 800, 16
-#: operations of one search; with ten thousand samples and more they, not the numbers above, say how many starts there are
-_AFFORDABLE = 1e11
 #: starts whose first price is at least this share of the level are settled to full accuracy, at most so many of a batch
 _PROMISING, _SETTLED = 0.97, 60
 #: starts that are improved together, by the convex-concave procedure and by ascents; fixed, so that results do not depend on n_jobs
@@ -67,19 +64,20 @@ class Found:
         return self.tally.n_starts
 
 
-def starts_per_side(program: ConvexProgram, effort: int = 1) -> int:
+def starts_per_side(program: ConvexProgram, policy: Policy, effort: int = 1) -> int:
     """Independent starts of one search for each output and sign, times ``effort``."""
     sides = 2 * program.Y.shape[1]
-    affordable = int(_AFFORDABLE / search_work(program, sides))
+    affordable = int(policy.look_seconds / search_seconds(program, policy, sides))
     # shared units may turn to any output
-    least = max(1, _LEAST_STARTS // sides) if program.shared else _LEAST_STARTS
-    return effort * max(least, min(_STARTS_PER_DIMENSION * program.X.shape[1], _STARTS // sides, affordable))
+    least = max(1, policy.least_starts // sides) if program.shared else policy.least_starts
+    wanted = min(policy.starts_per_dimension * program.X.shape[1], policy.most_starts // sides)
+    return effort * max(least, min(wanted, affordable))
 
 
-def search_work(program: ConvexProgram, n_starts: int) -> float:
-    """Operations of a search: both products of each step in both kinds of starts, and elementwise work of the same order."""
-    n, d = program.X.shape
-    return 8.0 * n_starts * (STEPS if n > MANY_ROWS else sum(SCHEDULE)) * n * d
+def search_seconds(program: ConvexProgram, policy: Policy, n_starts: int) -> float:
+    """Of a search: both products of each step in both kinds of starts, and elementwise work of the same order."""
+    steps = STEPS if policy.has_many_rows(program) else sum(SCHEDULE)
+    return policy.seconds(8.0 * n_starts * steps * program.X.size)
 
 
 def look(
@@ -89,13 +87,13 @@ def look(
     rng: np.random.RandomState,
     n_jobs: int | None,
     tol: float,
+    policy: Policy,
     effort: int = 1,
 ) -> Found:
     """The search of one round, for violators worth adding to a network that is to be optimal to ``tol``."""
     level = violation_level(program, tol)
-    return search_violators(
-        program, dual, units, rng, n_starts=starts_per_side(program, effort), level=level, n_jobs=n_jobs
-    )
+    count = starts_per_side(program, policy, effort)
+    return search_violators(program, dual, units, rng, n_starts=count, level=level, policy=policy, n_jobs=n_jobs)
 
 
 def search_violators(
@@ -106,6 +104,7 @@ def search_violators(
     *,
     n_starts: int,
     level: float,
+    policy: Policy,
     neighbours: bool = True,
     from_gates: bool = False,
     n_jobs: int | None = None,
@@ -126,6 +125,8 @@ def search_violators(
         Independent starts for each output and sign.
     level : float
         Prices above it are violations.
+    policy : Policy
+        How many samples are climbed, and how few walked.
     neighbours : bool, default=True
         Start beside the present units, too.
     from_gates : bool, default=False
@@ -136,7 +137,9 @@ def search_violators(
     """
     whitening = Whitening.of(program.X, program.weights)
     climbed = _climb_shared if program.shared else _climb_apart
-    results, count = climbed(program, dual, units, whitening, rng, n_starts, level, neighbours, from_gates, n_jobs)
+    results, count = climbed(
+        program, dual, units, whitening, rng, n_starts, level, policy, neighbours, from_gates, n_jobs
+    )
     alone = [(found, values) for found, values, independent in results if independent]
     prices = np.concatenate([values for _, values, _ in results])
     every = Units.stacked([found for found, _, _ in results])
@@ -176,13 +179,14 @@ def unit_prices(program: ConvexProgram, dual: Array, units: Units) -> Array:
 
 def _climb_apart(
     program: ConvexProgram, dual: Array, units: Units, whitening: Whitening, rng: np.random.RandomState,
-    n_starts: int, level: float, neighbours: bool, from_gates: bool, n_jobs: int | None,
+    n_starts: int, level: float, policy: Policy, neighbours: bool, from_gates: bool, n_jobs: int | None,
 ) -> tuple[list[tuple[Units, Array, bool]], int]:  # fmt: skip
     """Where starts ended, their prices and whether they were independent; for each output and sign. And how many were."""
     X = program.X
     sides = signed_axes(program.Y.shape[1])
     tasks, owners = [], []
-    step = _ASCENDING if len(X) > MANY_ROWS else min(_BATCH, max(1, CHUNK // len(X)))
+    ascending, walked = policy.has_many_rows(program), X.size <= policy.walked
+    step = _ASCENDING if ascending else min(_BATCH, max(1, CHUNK // len(X)))
     for side in sides:
         signed = dual @ side
         blind = _independent_starts(X, signed, whitening, n_starts, from_gates, rng)
@@ -190,13 +194,13 @@ def _climb_apart(
         near = _neighbour_starts(own, whitening, n_starts, rng) if neighbours else blind[:0]
         for starts, independent in ((blind, True), (near, False)):
             for first in range(0, len(starts), step):
-                tasks.append(delayed(_improve)(X, signed, starts[first : first + step], level, whitening))
+                tasks.append(delayed(_improve)(X, signed, starts[first : first + step], level, whitening, ascending))
                 owners.append((side, independent))
-        if X.size <= FEW_NUMBERS:
+        if walked:
             tasks.append(delayed(_walked)(X, signed, whitening.draw(n_starts, rng) @ X.T > 0.0))
             owners.append((side, True))
     ends = Parallel(n_jobs=n_jobs, prefer="threads")(tasks)
-    count = n_starts * len(sides) * (2 if X.size <= FEW_NUMBERS else 1)
+    count = n_starts * len(sides) * (2 if walked else 1)
     results = [
         (Units(U, np.tile(side, (len(U), 1))), values, independent)
         for (U, values), (side, independent) in zip(ends, owners, strict=True)
@@ -206,7 +210,7 @@ def _climb_apart(
 
 def _climb_shared(
     program: ConvexProgram, dual: Array, units: Units, whitening: Whitening, rng: np.random.RandomState,
-    n_starts: int, level: float, neighbours: bool, from_gates: bool, n_jobs: int | None,
+    n_starts: int, level: float, policy: Policy, neighbours: bool, from_gates: bool, n_jobs: int | None,
 ) -> tuple[list[tuple[Units, Array, bool]], int]:  # fmt: skip
     """The same for units that feed all outputs: a unit is its vector and its direction, and both must be found again."""
     X = program.X
@@ -219,7 +223,7 @@ def _climb_shared(
         for side in known:
             near = units.coef[np.argsort(-(units.directions @ side), kind="stable")[: max(5, len(units) // 5)]]
             starts.append((side, _neighbour_starts(near, whitening, count, rng)))
-    ends = climb_shared(X, dual, starts, level=level, n_jobs=n_jobs)
+    ends = climb_shared(X, dual, starts, level=level, ascending=policy.has_many_rows(program), n_jobs=n_jobs)
     results = [(found, values, i < len(blind)) for i, (found, values) in enumerate(ends)]
     if len(units) and neighbours:  # a present unit may do better in another direction
         own = units.coef / units.norms()[:, None]
@@ -228,10 +232,12 @@ def _climb_shared(
     return results, count * len(blind)
 
 
-def _improve(X: Array, signed: Array, starts: Array, level: float, whitening: Whitening) -> tuple[Array, Array]:
+def _improve(
+    X: Array, signed: Array, starts: Array, level: float, whitening: Whitening, ascending: bool
+) -> tuple[Array, Array]:
     """Climb in float32, settle what looks promising in float64; returns unit vectors and prices."""
     with one_blas_thread():
-        if len(X) > MANY_ROWS:
+        if ascending:
             U = ascend(X, signed[:, None], starts, np.ones((len(starts), 1)), free=False)
             return U, price(X, signed, U)
         U = climb(X, signed, starts, dtype=np.float32, level=level)

@@ -1,0 +1,227 @@
+"""What a search may spend, and on what: the numbers that decide what runs when, in one place.
+
+Whether something is worth its time is asked here and nowhere else in :mod:`skconvrelu.search`. Costs are predicted, from counts of
+operations and a nominal speed, and never measured: a model must not depend on the clock. Everything that searches is handed a
+:class:`Policy`; estimators have the default one as the class attribute ``_policy``, which a subclass may replace.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from skconvrelu.cones import SCREENED
+from skconvrelu.program import ConvexProgram
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Numbers by which a search decides; all of them may be changed by ``dataclasses.replace``.
+
+    Attributes
+    ----------
+    speed : float
+        Operations a second of products on one core: nominal, so that predicted seconds are the same everywhere.
+    held : int
+        Numbers in one array over samples and units beyond which no convex program is solved.
+    many_rows : int
+        Samples above which prices are climbed by gradient ascents, and convex programs count as expensive.
+
+    max_rounds : int
+        Rounds that ``refine=True`` may take.
+    steps : int
+        L-BFGS steps of a round.
+    piece, weighings : int
+        L-BFGS steps between two weighings (nonnegative Lassos over the units), where descent does the work of convex programs; and
+        Newton steps of a weighing.
+    rounded : float
+        Share of the typical loss over which descent rounds the kinks of a piecewise linear one.
+    new_units, new_units_of_many : int
+        Units that a round may add, beside as many as there are; and with so many samples that the first rounds see a part of them.
+    units_per_target : float
+        Units for each entry of the targets beyond which (and ``new_units``) none are added: an optimum needs one.
+    few_violators, most_effort : float
+        Violators found, as a share of the units, below which the next round has twice as many starts; and how many times as many at most.
+    stalled, patience : float, int
+        Gain of the objective, in units of tol or a tenth of the gap, below which a round has not moved the search; and for how many rounds
+        that may go on.
+    loosest, finest, finest_of_tol : float
+        Relative gap of the first round's convex program; the least that is asked for, absolute and in units of tol squared (dual points
+        are accurate to its root only).
+    late : float
+        Relative gap from which new units go straight into the convex program: descent has nothing to add.
+    approached : int
+        Numbers in X from which a small penalty is approached along falling ones.
+    rough, slow, rough_of_few, slow_of_few : float
+        Searched gap up to which expensive convex programs are solved all the same, and the gain of a round, as a share of the objective, up
+        to which they are; for more samples than ``many_rows``, and for fewer.
+    doubts : int
+        Further looks at the best dual point before an expensive end of the search rests on it.
+
+    expensive_step : float
+        Seconds of a Newton step from which a convex program is expensive.
+    program_seconds : float
+        Seconds in convex programs after which a search ends: as much as a default should take.
+    unsolved, unsolved_per_number, least_unsolved : float
+        Iterations in convex programs that were not solved all the same after which a search ends: so many, and so many for each number in
+        X, for all outputs together; and the least for one of them.
+    round_iterations : int
+        Iterations in the convex program of one round.
+    cones, one_cone, all_cones : float
+        Seconds of the projections on all cones at their worst beyond which no convex program is solved; and of a step of the projection on
+        one cone, and on all of them, beyond which no network is given a bound by projections.
+
+    starts_per_dimension, most_starts, least_starts : int
+        Independent starts of a look, for each output and sign: so many a dimension, at most so many for all, and at least.
+    look_seconds : float
+        Seconds of one look that these may take.
+    walked : int
+        Numbers in X up to which exact walks are added to them.
+    last_starts, in_vain : int
+        Independent starts, and looks without a rediscovery, after which the last look ends.
+    provable : tuple of int
+        Samples up to which exact pricing takes about a tenth of a second, for ranks one, two and so on.
+    proof_cones : int
+        Cones after which it gives up.
+
+    part, part_growth : int
+        Samples of the first part where there are more than twice as many; how many times larger the next part is.
+    part_rounds, later_rounds : int
+        Rounds on the first part, and on each of the others.
+    part_share : float
+        Penalty of the first of them, as a share of the largest price at the zero network.
+    least_steps : int
+        L-BFGS steps of a round that many samples have at least.
+    descent_seconds, part_seconds : float
+        Seconds up to which there are more; and on a part.
+    least_gain : float
+        Gain of a step, as a share of the zero network's loss, that is not worth another pass over many samples.
+
+    path_steps, path_starts, path_gates : int
+        Of each penalty of a path: L-BFGS steps before and after a look, its starts for each output and sign, and sampled gates that join.
+    path_above, path_looks, path_far : float, int, float
+        Price, in units of beta, from which a unit joins; looks at one penalty; and the largest price from which there is another one.
+    path_begin, path_ratio : float
+        Where an approach begins, as a share of the largest price at the zero network, and the ratio of its penalties.
+    """
+
+    speed: float = 2e10
+    held: int = 15_000_000
+    many_rows: int = 5_000
+
+    max_rounds: int = 60
+    steps: int = 300
+    piece: int = 60
+    weighings: int = 20
+    rounded: float = 0.05
+    new_units: int = 100
+    new_units_of_many: int = 300
+    units_per_target: float = 2.0
+    few_violators: float = 0.15
+    most_effort: int = 16
+    stalled: float = 0.03
+    patience: int = 6
+    loosest: float = 3e-2
+    finest: float = 1e-9
+    finest_of_tol: float = 0.1
+    late: float = 1e-3
+    approached: int = 8_000
+    rough: float = 0.1
+    slow: float = 2e-3
+    rough_of_few: float = 0.01
+    slow_of_few: float = 1.5e-4
+    doubts: int = 3
+
+    expensive_step: float = 1.0
+    program_seconds: float = 2_000.0
+    unsolved: int = 300
+    unsolved_per_number: float = 0.25
+    least_unsolved: int = 100
+    round_iterations: int = 60
+    cones: float = 0.1
+    one_cone: float = 0.1
+    all_cones: float = 10.0
+
+    starts_per_dimension: int = 20
+    most_starts: int = 800
+    least_starts: int = 16
+    look_seconds: float = 5.0
+    walked: int = 1_000
+    last_starts: int = 16_000
+    in_vain: int = 3
+    provable: tuple[int, ...] = (10_000, 2_000, 500, 60, 25)
+    proof_cones: int = 5_000
+
+    part: int = 15_000
+    part_growth: int = 4
+    part_rounds: int = 4
+    later_rounds: int = 2
+    part_share: float = 1e-2
+    least_steps: int = 40
+    descent_seconds: float = 500.0
+    part_seconds: float = 100.0
+    least_gain: float = 1e-7
+
+    path_steps: int = 100
+    path_starts: int = 50
+    path_gates: int = 50
+    path_above: float = 1.02
+    path_looks: int = 4
+    path_far: float = 2.0
+    path_begin: float = 0.1
+    path_ratio: float = 10.0**0.5
+
+    def seconds(self, operations: float) -> float:
+        """Predicted time of so many operations."""
+        return operations / self.speed
+
+    def has_many_rows(self, program: ConvexProgram) -> bool:
+        """Whether prices are climbed by ascents."""
+        return len(program.X) > self.many_rows
+
+    def sees_parts(self, program: ConvexProgram) -> bool:
+        """Whether the first rounds see a part of the samples only."""
+        return len(program.X) > 2 * self.part
+
+    def newton_step(self, program: ConvexProgram, n_coef: int) -> float:
+        """Seconds of a Newton step over so many coefficients."""
+        few, many = sorted((program.Y.size, n_coef))
+        return self.seconds(float(few) ** 2 * many)
+
+    def has_long_steps(self, program: ConvexProgram, n_coef: int) -> bool:
+        """Whether a Newton step over so many coefficients alone takes as long as a look at prices."""
+        return self.newton_step(program, n_coef) > self.expensive_step
+
+    def is_expensive(self, program: ConvexProgram, n_coef: int) -> bool:
+        """Whether the convex program over so many coefficients takes much longer than a round of descent."""
+        return self.has_many_rows(program) or self.has_long_steps(program, n_coef)
+
+    def is_solved(self, program: ConvexProgram, n_units: int) -> bool:
+        """Whether the convex program over the patterns of so many units is solved at all."""
+        n, d = program.X.shape
+        # vectors are projected on cones by active sets with up to as many constraints as features
+        return n_units * n <= self.held and self.seconds(n_units * d**3) <= self.cones
+
+    def is_projected(self, program: ConvexProgram, n_blocks: int) -> bool:
+        """Whether vectors are projected on so many cones to bound the prices of a network."""
+        n, d = program.X.shape
+        step = self.seconds(n * d * d)
+        # a part of many samples screens the cones first
+        return step <= self.one_cone and n_blocks * self.seconds(min(n, SCREENED) * d * d) <= self.all_cones
+
+    def is_provable(self, program: ConvexProgram) -> bool:
+        """Whether a fit proves its bound by exact pricing."""
+        n, d = program.X.shape
+        return not program.shared and d <= len(self.provable) and n <= self.provable[d - 1]
+
+    def iterations_unsolved(self, program: ConvexProgram, n_searches: int) -> int:
+        """Iterations in unsolved convex programs that each of so many searches of a fit may take."""
+        together = int(self.unsolved + self.unsolved_per_number * program.X.size)
+        return max(together // n_searches, self.least_unsolved)
+
+    def most_units(self, program: ConvexProgram) -> int:
+        """Units beyond which a round adds none."""
+        return int(self.units_per_target * program.Y.size) + self.new_units
+
+
+#: what estimators have
+DEFAULT = Policy()
