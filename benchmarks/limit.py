@@ -25,13 +25,13 @@ from benchmarks.growth import teacher
 from benchmarks.protocol import quiet_fit
 from skconvrelu import ConvexReLURegressor
 from skconvrelu.cones import _Batch
+from skconvrelu.costs import block_system, factorisations
 from skconvrelu.search import ascent, pricing, violators
 from skconvrelu.search.descent import _Balanced
 from skconvrelu.search.pruning import _Lasso
 from skconvrelu.solvers.block_newton import BlockNewton
-from skconvrelu.solvers.block_systems import system_flops
 from skconvrelu.solvers.cone_faces import ConeFaces
-from skconvrelu.solvers.newton_system import BlockFits, NewtonSystem, _flops
+from skconvrelu.solvers.newton_system import BlockFits, NewtonSystem
 from skconvrelu.solvers.semismooth_system import SemismoothSystem
 
 Cost = Callable[..., float]
@@ -60,7 +60,7 @@ def _semismooth(self: Any, r: np.ndarray) -> float:
 
 def _factoring(self: Any, blocks: np.ndarray, root: np.ndarray, inverse: Any = None) -> float:
     remembered = self._constant and self._gram is not None
-    gram, woodbury = _flops(self._fits.X.shape, self._fits.directions.shape, remembered, inverse is None)
+    gram, woodbury = factorisations(self._fits.X.shape, self._fits.directions.shape, remembered, inverse is None)
     return gram if self.uses_gram else woodbury
 
 
@@ -80,7 +80,7 @@ KERNELS: tuple[tuple[str, Any, str, str, Cost], ...] = (
     ("pricing: prices", violators, "price", "float64", lambda X, dual, U: 2.0 * len(U) * X.size),
     ("convex program: Newton systems", SemismoothSystem, "solve", "float64", _semismooth),
     ("convex program: block Newton", BlockNewton, "_newton_step", "float64",
-     lambda self, program: system_flops(program, len(self.blocks))),
+     lambda self, program: block_system(program, len(self.blocks))),
     ("convex program: interior point", NewtonSystem, "factor", "float64", _factoring),
     ("convex program: fits", BlockFits, "outputs", "float64", _fits),
     ("convex program: fits", BlockFits, "adjoint", "float64", _fits),

@@ -13,12 +13,13 @@ twice, by different seeds (the second time over all arrangements, where they can
 - ten seconds of processor time are enough.
 
 A row for each kind of hostility: fits, how many were refused, and how many failed in which way; then a line for each failure with its
-number, which ``--numbers`` runs again.
+number, which ``--numbers`` runs again. Failures are shown on standard error as they come, too.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 import warnings
 from collections import Counter
@@ -309,6 +310,11 @@ def table(outcomes: list[Outcome]) -> str:
     return "\n".join(rows)
 
 
+def lines(outcome: Outcome) -> list[str]:
+    """One for each failure."""
+    return [f"{outcome.number:6d} {'; '.join(outcome.kinds)}: {failure[:300]}" for failure in outcome.failures]
+
+
 def _class(failure: str) -> str:
     for start, name in (
         ("FALSE PROOF", "proof"),
@@ -335,11 +341,14 @@ def main() -> None:
     numbers = arguments.numbers or range(arguments.first, arguments.first + arguments.problems)
     begin = time.monotonic()
     tasks = (delayed(run)(number) for number in numbers if time.monotonic() - begin < arguments.seconds)
-    outcomes = Parallel(n_jobs=arguments.jobs, pre_dispatch=arguments.jobs)(tasks)
+    outcomes = []
+    for outcome in Parallel(n_jobs=arguments.jobs, pre_dispatch=arguments.jobs, return_as="generator")(tasks):
+        outcomes.append(outcome)
+        for line in lines(outcome):
+            print(line, file=sys.stderr, flush=True)
     print(table(outcomes))
     for outcome in outcomes:
-        for failure in outcome.failures:
-            print(f"{outcome.number:6d} {'; '.join(outcome.kinds)}: {failure[:300]}")
+        print("".join(f"{line}\n" for line in lines(outcome)), end="")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from skconvrelu import costs
 from skconvrelu.cones import SCREENED
 from skconvrelu.program import ConvexProgram
 
@@ -61,11 +62,10 @@ class Policy:
         Seconds of a Newton step from which a convex program is expensive.
     program_seconds : float
         Seconds in convex programs after which a search ends: as much as a default should take.
-    unsolved, unsolved_per_number, least_unsolved : float
-        Iterations in convex programs that were not solved all the same after which a search ends: so many, and so many for each number in
-        X, for all outputs together; and the least for one of them.
     round_iterations : int
-        Iterations in the convex program of one round.
+        Iterations in the convex program of one round: the next one goes on where it stopped, with better arrangements.
+    unsolved : int
+        Rounds whose convex program was not solved all the same after which a search ends; outputs that are searched apart share them.
     cones, one_cone, all_cones : float
         Seconds of the projections on all cones at their worst beyond which no convex program is solved; and of a step of the projection on
         one cone, and on all of them, beyond which no network is given a bound by projections.
@@ -133,10 +133,8 @@ class Policy:
 
     expensive_step: float = 1.0
     program_seconds: float = 2_000.0
-    unsolved: int = 300
-    unsolved_per_number: float = 0.25
-    least_unsolved: int = 100
     round_iterations: int = 60
+    unsolved: int = 10
     cones: float = 0.1
     one_cone: float = 0.1
     all_cones: float = 10.0
@@ -157,8 +155,8 @@ class Policy:
     later_rounds: int = 2
     part_share: float = 1e-2
     least_steps: int = 40
-    descent_seconds: float = 500.0
-    part_seconds: float = 100.0
+    descent_seconds: float = 250.0
+    part_seconds: float = 50.0
     least_gain: float = 1e-7
 
     path_steps: int = 100
@@ -184,8 +182,7 @@ class Policy:
 
     def newton_step(self, program: ConvexProgram, n_coef: int) -> float:
         """Seconds of a Newton step over so many coefficients."""
-        few, many = sorted((program.Y.size, n_coef))
-        return self.seconds(float(few) ** 2 * many)
+        return self.seconds(costs.newton_step(program, n_coef))
 
     def has_long_steps(self, program: ConvexProgram, n_coef: int) -> bool:
         """Whether a Newton step over so many coefficients alone takes as long as a look at prices."""
@@ -198,25 +195,27 @@ class Policy:
     def is_solved(self, program: ConvexProgram, n_units: int) -> bool:
         """Whether the convex program over the patterns of so many units is solved at all."""
         n, d = program.X.shape
-        # vectors are projected on cones by active sets with up to as many constraints as features
-        return n_units * n <= self.held and self.seconds(n_units * d**3) <= self.cones
+        return n_units * n <= self.held and self.seconds(n_units * costs.active_set_projection(d)) <= self.cones
 
     def is_projected(self, program: ConvexProgram, n_blocks: int) -> bool:
         """Whether vectors are projected on so many cones to bound the prices of a network."""
         n, d = program.X.shape
-        step = self.seconds(n * d * d)
+        one = self.seconds(costs.cone_step(n, d))
         # a part of many samples screens the cones first
-        return step <= self.one_cone and n_blocks * self.seconds(min(n, SCREENED) * d * d) <= self.all_cones
+        return one <= self.one_cone and n_blocks * self.seconds(costs.cone_step(min(n, SCREENED), d)) <= self.all_cones
 
     def is_provable(self, program: ConvexProgram) -> bool:
         """Whether a fit proves its bound by exact pricing."""
         n, d = program.X.shape
         return not program.shared and d <= len(self.provable) and n <= self.provable[d - 1]
 
-    def iterations_unsolved(self, program: ConvexProgram, n_searches: int) -> int:
-        """Iterations in unsolved convex programs that each of so many searches of a fit may take."""
-        together = int(self.unsolved + self.unsolved_per_number * program.X.size)
-        return max(together // n_searches, self.least_unsolved)
+    def is_walked(self, program: ConvexProgram) -> bool:
+        """Whether exact walks are added to the climbs of a look; what is proven needs none."""
+        return program.X.size <= self.walked and not self.is_provable(program)
+
+    def unsolved_rounds(self, n_searches: int) -> int:
+        """Rounds with unsolved convex programs that each of so many searches of a fit may have."""
+        return -(-self.unsolved // n_searches)
 
     def most_units(self, program: ConvexProgram) -> int:
         """Units beyond which a round adds none."""

@@ -213,7 +213,7 @@ def test_steps_on_either_side_solve_the_system_of_finite_differences(kind, fit_i
     for lift in (0.0, 1e-2):
         steps = []
         for ways in ((0.0, 1.0, 1.0), (1.0, 0.0, 1.0), (1.0, 1.0, 0.0)):
-            monkeypatch.setattr(block_systems, "_ways", lambda *a, _ways=ways, **k: _ways)
+            monkeypatch.setattr(block_systems, "block_systems", lambda *a, _ways=ways, **k: _ways)
             steps.append(newton.systems.step(*system, lift))
             # both lifts are a share of a diagonal entry, though not of the same one
             added = -gradient(at) - hessian @ steps[-1]
@@ -272,7 +272,7 @@ def test_few_conjugate_gradient_steps_do(kind, fit_intercept, few, monkeypatch):
         BlockSystems, "_by_gradients", lambda self, *a: (original(self, *a), used.append(self.steps))[0]
     )
     for name, ways in (("exact", (0.0, 1.0, 1.0)), ("gradients", (1.0, 1.0, 0.0))):
-        monkeypatch.setattr(block_systems, "_ways", lambda *a, _ways=ways, **k: _ways)
+        monkeypatch.setattr(block_systems, "block_systems", lambda *a, _ways=ways, **k: _ways)
         found = block_newton.solve(program, tol=1e-6, max_iter=500)
         assert found.is_optimal(1e-6)
         steps[name] = found.n_iter

@@ -137,7 +137,7 @@ def test_descent_takes_the_fewer_steps_the_more_work_each_is(monkeypatch):
     program = make_program("squared_error", n=60)
     rng = np.random.default_rng(0)
     units = Units(rng.standard_normal((10, program.X.shape[1])), signed_axes(1)[np.arange(10) % 2])
-    for seconds in (50.0, 3e-4, 1e-10):
+    for seconds in (25.0, 1.5e-4, 1e-10):
         better = subsample.descend_in_time(program, units, DEFAULT, seconds, None)
         assert better.objective(program) < units.objective(program)
     assert taken[0] == DEFAULT.steps > taken[1] > DEFAULT.least_steps == taken[2]

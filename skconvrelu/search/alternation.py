@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from skconvrelu import costs
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.descent import descend
 from skconvrelu.search.pricing import DType
@@ -62,8 +63,7 @@ def alternate(
 
 
 def _newton_steps(program: ConvexProgram, n_units: int, piece: int) -> int:
-    """Newton steps of a weighing: as many as take the work of a piece, each a Gram matrix of the units over all rows and outputs."""
+    """Newton steps of a weighing: as many as take the work of a piece."""
     if program.shared:
         return 0
-    d, K = program.X.shape[1], program.Y.shape[1]
-    return 4 * piece * (d + K) // (K * max(n_units, 1))
+    return int(piece * costs.descent_step(program, max(n_units, 1)) // costs.weighing_step(program, n_units))

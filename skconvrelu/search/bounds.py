@@ -26,7 +26,7 @@ def tolerable_price(program: ConvexProgram, dual: Array, target: float) -> float
     low, high = program.beta, 2.0 * program.beta
     if searched_bound(program, dual, high) >= target:
         return high
-    for _ in range(50):
+    for _ in range(30):
         middle = 0.5 * (low + high)
         low, high = (middle, high) if searched_bound(program, dual, middle) >= target else (low, middle)
     return low

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu.costs import descent_step
 from skconvrelu.duality import lower_bound
 from skconvrelu.policy import Policy
 from skconvrelu.program import ConvexProgram
@@ -77,7 +78,7 @@ def refine(
     observe : callable, default=None
         Shown the best units after each round; its True ends the search.
     share : int, default=1
-        Searches of a fit that share the iterations it may take in convex programs that end unsolved.
+        Searches of a fit that share the rounds whose convex programs may end unsolved.
     """
     units, fresh = first_units(program, gates), start is None or not len(start)
     if start is not None:
@@ -87,7 +88,7 @@ def refine(
     elif fresh and program.X.size >= policy.approached:
         units = approach(program, gates, rng, policy, n_jobs) or units
     search = _Search(program, gates, polish, tol, rng, policy, n_jobs, observe)
-    search.iterations = policy.iterations_unsolved(program, share)
+    search.unsolved = policy.unsolved_rounds(share)
     if start is not None:
         search.keep(start)
     return search.run(units, max_rounds)
@@ -136,7 +137,7 @@ class _Search:
             0.0  # seconds of descent or of the convex program in the last round, whichever takes longer, as predicted
         )
         self.spent = 0.0  # ... in all convex programs
-        self.iterations = policy.unsolved  # left for those that end unsolved
+        self.unsolved = policy.unsolved  # rounds left whose program may end unsolved
         self.met = True  # whether the last convex program reached the accuracy asked for
         self.entering = no_units(program)  # units that the last look met above beta
         self.result: Refined | None = None
@@ -184,7 +185,7 @@ class _Search:
                 stalled += not polished or self.accuracy <= self.finest or not self.met
                 if polished:
                     self.accuracy = max(0.1 * self.accuracy, self.finest)
-            if gap > self.tol and (self.spent > policy.program_seconds or self.iterations <= 0):
+            if gap > self.tol and (self.spent > policy.program_seconds or self.unsolved <= 0):
                 self.notes.append(self._given_up(number + 1))
                 break
             if gap <= self.tol or stalled >= policy.patience:
@@ -213,7 +214,7 @@ class _Search:
     def _descend(self, units: Units) -> Units:
         """Steps of descent; with weighings between them where they are to do much of the work of a convex program."""
         policy, program = self.policy, self.program
-        self.work = policy.seconds(4.0 * policy.steps * len(units) * program.X.size)
+        self.work = policy.seconds(policy.steps * descent_step(program, len(units)))
         if policy.sees_parts(program):
             return descend_in_time(self.smooth, units, policy, policy.descent_seconds, self.n_jobs)
         expensive = policy.is_expensive(program, units.coef.size) or not policy.is_solved(program, len(units))
@@ -304,6 +305,7 @@ class _Search:
         polishing = solution.n_iter * self.policy.newton_step(program, solution.coef.size)
         self.work, self.spent = max(self.work, polishing), self.spent + polishing
         self.met = solution.is_optimal(self.accuracy)
+        self.unsolved -= not self.met
         polished = Units(solution.coef, units.directions[solution.blocks])
         self.keep(polished)
         return (
@@ -326,8 +328,6 @@ class _Search:
 
     def _solve(self, program: ConvexProgram, accuracy: float, start: Solution, most: int | None = None) -> Solution:
         solution, note = self.polish(program, accuracy, start, most)
-        if not solution.is_optimal(accuracy):
-            self.iterations -= solution.n_iter
         if note and note not in self.notes:
             self.notes.append(note)
         return solution

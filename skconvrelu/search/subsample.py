@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from skconvrelu.costs import descent_step
 from skconvrelu.policy import Policy
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.alternation import alternate
@@ -59,8 +60,7 @@ def _part(program: ConvexProgram, size: int, rng: np.random.RandomState) -> Conv
 
 def descend_in_time(program: ConvexProgram, units: Units, policy: Policy, seconds: float, n_jobs: int | None) -> Units:
     """Descent in float32 and weighing in turn, the fewer steps the more expensive one is."""
-    n, d = program.X.shape
-    each = policy.seconds(max(8.0 * n * len(units) * (d + program.Y.shape[1]), 1.0))
+    each = policy.seconds(max(descent_step(program, len(units)), 1.0))
     steps = int(np.clip(seconds / each, policy.least_steps, policy.steps))
     return alternate(
         program, units, steps=steps, piece=_PIECE, weighings=policy.weighings, dtype=np.float32, n_jobs=n_jobs,

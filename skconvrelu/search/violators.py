@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from skconvrelu._products import CHUNK
 from skconvrelu._threads import one_blas_thread
+from skconvrelu.costs import pricing_steps
 from skconvrelu.policy import Policy
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.ascent import STEPS, ascend
@@ -75,9 +76,9 @@ def starts_per_side(program: ConvexProgram, policy: Policy, effort: int = 1) -> 
 
 
 def search_seconds(program: ConvexProgram, policy: Policy, n_starts: int) -> float:
-    """Of a search: both products of each step in both kinds of starts, and elementwise work of the same order."""
+    """Of a search from so many independent starts, and about as many others."""
     steps = STEPS if policy.has_many_rows(program) else sum(SCHEDULE)
-    return policy.seconds(8.0 * n_starts * steps * program.X.size)
+    return policy.seconds(2.0 * pricing_steps(program, n_starts, steps))
 
 
 def look(
@@ -185,7 +186,7 @@ def _climb_apart(
     X = program.X
     sides = signed_axes(program.Y.shape[1])
     tasks, owners = [], []
-    ascending, walked = policy.has_many_rows(program), X.size <= policy.walked
+    ascending, walked = policy.has_many_rows(program), policy.is_walked(program)
     step = _ASCENDING if ascending else min(_BATCH, max(1, CHUNK // len(X)))
     for side in sides:
         signed = dual @ side

@@ -14,9 +14,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu.costs import block_system
 from skconvrelu.program import ConvexProgram, Index
 from skconvrelu.solution import Candidate, Solution, evaluate
-from skconvrelu.solvers.block_systems import BlockSystems, system_flops
+from skconvrelu.solvers.block_systems import BlockSystems
 from skconvrelu.solvers.newton_system import BlockFits
 
 Array = NDArray[np.float64]
@@ -65,7 +66,7 @@ def pays(program: ConvexProgram, n_blocks: int, stronger: float, worth: float, s
 
 
 def _step_flops(program: ConvexProgram, n_blocks: float) -> float:
-    return system_flops(program, n_blocks) + _BESIDES
+    return block_system(program, n_blocks) + _BESIDES
 
 
 class BlockNewton:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.linalg.lapack import dposv, dpotrf
 
+from skconvrelu.costs import EXPECTED_STEPS, block_systems
 from skconvrelu.program import ConvexProgram, Index
 from skconvrelu.solvers.block_grams import BlockGrams
 from skconvrelu.solvers.block_preconditioner import BlockPreconditioner
@@ -23,28 +24,10 @@ from skconvrelu.solvers.newton_system import BlockFits, FreeBlocks, activities, 
 Array = NDArray[np.float64]
 
 
-#: conjugate gradient steps that are expected before any were taken, and those after which the preconditioner is no good
-_EXPECTED, _MOST = 6, 40
+#: conjugate gradient steps after which the preconditioner is no good
+_MOST = 40
 #: residual, relative to the gradient in the preconditioner's norm, that is good enough for a Newton step
 _INEXACT = 0.1
-#: what the operations of a conjugate gradient step and of eigenvalues cost in those of large products; and a step's calls, in multiply-adds
-_SLOWER, _EIGENVALUES, _CALLS = 2.0, 15.0, 1e6
-
-
-def system_flops(program: ConvexProgram, n_blocks: float) -> float:
-    """Multiply-adds of the system of so many blocks in the cheapest way."""
-    return min(_ways(program.Y.shape, n_blocks, program.X.shape[1], constant=program.loss.quadratic))
-
-
-def _ways(
-    shape: tuple[int, ...], n_blocks: float, d: int, *, constant: bool, steps: float = _EXPECTED
-) -> tuple[float, float, float]:
-    """Multiply-adds on the side of the blocks, where a constant curvature need not be formed, on that of the outputs, and by gradients."""
-    outputs, size = float(shape[0] * shape[1]), n_blocks * d
-    by_blocks = (0.0 if constant else outputs * size**2) + size**3 / 3
-    by_outputs = outputs**2 * (d + 2.0 * n_blocks + outputs / 3)
-    product = _SLOWER * 2.0 * (shape[0] * size + size * (n_blocks + d)) + _CALLS
-    return by_blocks, by_outputs, outputs * n_blocks**2 + (d + _EIGENVALUES) * n_blocks**3 + (steps + 1.0) * product
 
 
 class BlockSystems:
@@ -53,7 +36,7 @@ class BlockSystems:
     def __init__(self, program: ConvexProgram, fits: BlockFits) -> None:
         self.program, self.basis, self.constant = program, program.intercept_basis, program.loss.quadratic
         self.grams = BlockGrams(fits, self.basis) if self.constant else None
-        self.steps = _EXPECTED
+        self.steps: float = EXPECTED_STEPS
 
     @cached_property
     def moments(self) -> tuple[Array, Array]:
@@ -81,7 +64,7 @@ class BlockSystems:
         """
         if not len(gradient):
             return gradient
-        by_blocks, by_outputs, by_gradients = _ways(
+        by_blocks, by_outputs, by_gradients = block_systems(
             self.program.Y.shape, *along.shape, constant=self.constant, steps=self.steps
         )
         if not exact and by_gradients < min(by_blocks, by_outputs):

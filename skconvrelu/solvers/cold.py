@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from skconvrelu.costs import interior_point_iteration
 from skconvrelu.program import ConvexProgram
 from skconvrelu.solution import Solution
 from skconvrelu.solvers import block_newton, growing_newton, working_set
-from skconvrelu.solvers.newton_system import iteration_flops
 
 #: iterations of the interior point with cones that Newton steps are weighed against, somewhat fewer than it takes; products with the
 #: blocks of a working set in a Newton step (a dozen steps of projections and more); and what either takes besides, in multiply-adds
@@ -61,12 +61,12 @@ def _steps_in_cones(program: ConvexProgram, strength: float) -> int:
     """Newton steps that take as much work as a solve by the interior point."""
     (n, d), seen = program.X.shape, min(program.n_blocks, _SEEN)
     step = _PRODUCTS * seen * d * (n + d**2) / (_CHEAPER if strength >= _STRONG else 1.0)
-    return int(_ITERATIONS * (iteration_flops(program) + _BESIDES) / (step + _BESIDES))
+    return int(_ITERATIONS * (interior_point_iteration(program) + _BESIDES) / (step + _BESIDES))
 
 
 def _without_cones(program: ConvexProgram, tol: float, max_iter: int, start: Solution | None) -> Solution | None:
     """By Newton's method on the nonzero blocks, as far as it pays; None where it does not."""
-    worth = _ITERATIONS_WITHOUT * (iteration_flops(program) + _BESIDES)
+    worth = _ITERATIONS_WITHOUT * (interior_point_iteration(program) + _BESIDES)
     strength = _strength(program)
     steps = _STEPS_WITHOUT * (_AT / strength) ** _GROWTH
     if strength < _WEAKEST or not block_newton.pays(program, working_set.FIRST, _TYPICAL / strength, worth, steps):

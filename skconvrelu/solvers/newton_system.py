@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
 from skconvrelu._products import CHUNK, row_parts
-from skconvrelu.program import ConvexProgram, Index
+from skconvrelu.costs import factorisations
+from skconvrelu.program import Index
 
 Array = NDArray[np.float64]
 
@@ -99,23 +100,6 @@ def blocks_design(fits: BlockFits, root: Array, basis: Array, rows: slice = slic
     return design.reshape(n * width, q + B * d)
 
 
-def _flops(
-    data: tuple[int, ...], blocks: tuple[int, ...], constant_curvature: bool, constrained: bool
-) -> tuple[float, float]:
-    """Multiply-adds of one factorisation on the Gram and on the Woodbury side."""
-    rows, cols = float(data[0] * blocks[1]), float(blocks[0] * data[1])
-    formed = cols if constrained else 2.0 * blocks[0]
-    return cols**3 / 3 + (0.0 if constant_curvature else rows * cols**2), rows**2 * formed + rows**3 / 3
-
-
-def iteration_flops(program: ConvexProgram) -> float:
-    """Cost of one iteration over all blocks of a program."""
-    (n, d), (B, K) = program.X.shape, program.block_directions.shape
-    weighing = float(n) * B * d**2 if program.constrained else 0.0
-    constant = program.loss.quadratic and not program.constrained
-    return min(_flops((n, d), (B, K), constant, program.constrained)) + weighing
-
-
 class NewtonSystem:
     """Factor and solve the system for one set of blocks; ``constant_curvature`` lets the Gram side keep its data term.
 
@@ -137,7 +121,7 @@ class NewtonSystem:
         self._constant = constant_curvature
         self._gram: Array | None = None
         self._inverse: FreeBlocks | None = None
-        gram, woodbury = _flops(fits.X.shape, fits.directions.shape, constant_curvature, constrained)
+        gram, woodbury = factorisations(fits.X.shape, fits.directions.shape, constant_curvature, constrained)
         self.uses_gram = gram <= woodbury and not unbounded_curvature
 
     def factor(self, blocks: Array, root: Array, inverse: FreeBlocks | None = None) -> None:

@@ -10,11 +10,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from skconvrelu.costs import interior_point_iteration
 from skconvrelu.program import ConvexProgram
 from skconvrelu.solution import Solution, evaluate, price_bounds
 from skconvrelu.solvers import working_set
 from skconvrelu.solvers.interior_point import InteriorPoint
-from skconvrelu.solvers.newton_system import iteration_flops
 from skconvrelu.solvers.proximal_newton import ProximalNewton
 
 #: variables of all blocks, in units of the number of outputs, and operations of an iteration, up to which the interior point costs no more
@@ -31,7 +31,7 @@ _KINKED, _NEAR = 1e-4, 0.97
 def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution | None = None) -> Solution:
     """Solve over all blocks, most of whose nonzero ones are expected to be in ``start``."""
     few = program.n_blocks * program.X.shape[1] <= _FEW * program.Y.size
-    flops = iteration_flops(program)
+    flops = interior_point_iteration(program)
     cheap = few and flops <= _CHEAP if program.loss.smooth else flops <= _CHEAP_KINKED
     if start is None or not len(start.blocks) or cheap or not program.constrained:
         return working_set.solve_all(program, tol=tol, max_iter=max_iter, start=start)

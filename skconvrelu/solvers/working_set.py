@@ -12,10 +12,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu.costs import interior_point_iteration
 from skconvrelu.program import ConvexProgram, Index
 from skconvrelu.solution import Candidate, Solution, evaluate, price_bounds
 from skconvrelu.solvers.interior_point import InteriorPoint
-from skconvrelu.solvers.newton_system import iteration_flops
 
 Array = NDArray[np.float64]
 
@@ -35,7 +35,7 @@ def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution 
     Never raises for slow convergence: the solution carries its honest gap.
     """
     rtol = min(1e-9, 0.01 * tol)
-    if program.n_blocks <= FIRST or iteration_flops(program) <= _DIRECT:
+    if program.n_blocks <= FIRST or interior_point_iteration(program) <= _DIRECT:
         return solve_all(program, tol=tol, max_iter=max_iter, start=start)
 
     working = _first_blocks(program, start)
