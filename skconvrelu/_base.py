@@ -33,6 +33,7 @@ from skconvrelu._whole import all_or_nothing
 from skconvrelu.arrangements import merge_patterns, patterns_of
 from skconvrelu.arrangements._patterns import merge_sampled
 from skconvrelu.certificate import Certificate
+from skconvrelu.duality import Bound
 from skconvrelu.losses import HardMargin, Loss
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.policy import DEFAULT, Policy
@@ -404,24 +405,14 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
             )
         np.add.at(dual, problem.rows.inverse[known], problem.coordinates.dual_inward(dual_coef[known]))
         certificate = self.certificate_.mapped(problem.objective_inward, problem.objective_inward)
-        solution = Solution(
-            blocks=(
-                np.arange(len(units))
-                if program.shared
-                else blocks_of(program, patterns[self.convex_arrangements_], self.convex_directions_)
-            ),
-            coef=units.coef,
-            intercept=intercept,
-            dual=dual,
-            objective=certificate.objective,
-            dual_objective=certificate.lower_bound_solved,
-            scale=certificate.objective
-            if isinstance(problem.loss, HardMargin)
-            else program.loss_value(np.zeros_like(program.Y)),
-            cone_violation=0.0,
-            n_iter=self.n_iter_,
-            solver=self.solver_,
-        )
+        blocks = np.arange(len(units))
+        if not program.shared:
+            blocks = blocks_of(program, patterns[self.convex_arrangements_], self.convex_directions_)
+        bound = Bound(certificate.lower_bound_solved, dual)
+        solution = Solution.of(program, blocks, units.coef, bound, n_iter=self.n_iter_, solver=self.solver_)
+        solution = replace(solution, intercept=intercept, objective=certificate.objective)
+        if isinstance(problem.loss, HardMargin):  # of which the zero network has an infinite one
+            solution = replace(solution, scale=certificate.objective)
         objectives = [problem.objective_inward(value) for value in self.objectives_]
         return Trained(program, solution, self.arrangements_, certificate, objectives), dual
 

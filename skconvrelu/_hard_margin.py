@@ -20,7 +20,6 @@ from sklearn.exceptions import ConvergenceWarning
 from skconvrelu.losses import HardMargin, Hinge
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.units import Units, units_of
-from skconvrelu.solution import Solution
 
 if TYPE_CHECKING:
     from skconvrelu._training import Trained
@@ -136,17 +135,14 @@ def _scaled(program: ConvexProgram, trained: Trained, beta: float) -> Trained | 
     return replace(
         trained,
         program=final,
-        solution=Solution(
-            blocks=solution.blocks,
+        solution=replace(
+            solution,
             coef=coef,
             intercept=intercept / margins,
             dual=solution.dual / beta,
             objective=objective,
             dual_objective=solved,
             scale=objective,
-            cone_violation=solution.cone_violation,
-            n_iter=solution.n_iter,
-            solver=solution.solver,
         ),
         certificate=replace(
             certificate,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skconvrelu.cones import project
-from skconvrelu.duality import lower_bound
+from skconvrelu.duality import Bound, lower_bound
 from skconvrelu.program import ConvexProgram
 from skconvrelu.rounding import UNIT, row_lengths
 
@@ -75,6 +75,42 @@ class Solution:
     cone_violation: float
     n_iter: int
     solver: str
+
+    @classmethod
+    def of(
+        cls, program: ConvexProgram, blocks: Index, coef: Array, bound: Bound, *, n_iter: int, solver: str
+    ) -> Solution:
+        """Vectors with the best intercept, whose objective and cones are computed here, and a bound from below."""
+        _, intercept, objective = _value(program, blocks, coef)
+        return cls(
+            blocks=blocks,
+            coef=coef,
+            intercept=intercept,
+            dual=bound.dual,
+            objective=objective,
+            dual_objective=bound.value,
+            scale=program.loss_value(np.zeros_like(program.Y)),
+            cone_violation=program.cone_violation(blocks, coef),
+            n_iter=n_iter,
+            solver=solver,
+        )
+
+    @classmethod
+    def combine(cls, solutions: list[Solution], blocks: list[Index]) -> Solution:
+        """All outputs from one solution of each: they share nothing, so that objectives and bounds add; ``blocks`` are theirs."""
+        bound = sum(s.dual_objective for s in solutions)
+        return cls(
+            blocks=np.concatenate([own[s.blocks] for s, own in zip(solutions, blocks, strict=True)]),
+            coef=np.concatenate([s.coef for s in solutions]),
+            intercept=np.concatenate([s.intercept for s in solutions]),
+            dual=np.hstack([s.dual for s in solutions]),
+            objective=sum(s.objective for s in solutions),
+            dual_objective=bound - len(solutions) * UNIT * bound,
+            scale=sum(s.scale for s in solutions),
+            cone_violation=max(s.cone_violation for s in solutions),
+            n_iter=max(s.n_iter for s in solutions),
+            solver=solutions[0].solver,
+        )
 
     @classmethod
     def unverified(cls, program: ConvexProgram, blocks: Index, coef: Array) -> Solution:
@@ -188,19 +224,8 @@ def evaluate(
     candidate = _with_lengths(program, replace(candidate, dual=program.rebalanced(candidate.dual)))
     worst = worst_price(program, candidate, rtol=rtol, level=max(program.beta, level))
     bound = lower_bound(program, candidate.dual, worst)
-    blocks, coef, intercept, objective = _drop_negligible(program, candidate, bound.value)
-    return Solution(
-        blocks=blocks,
-        coef=coef,
-        intercept=intercept,
-        dual=bound.dual,
-        objective=objective,
-        dual_objective=bound.value,
-        scale=program.loss_value(np.zeros_like(program.Y)),
-        cone_violation=program.cone_violation(blocks, coef),
-        n_iter=candidate.n_iter,
-        solver=solver,
-    )
+    blocks, coef = _drop_negligible(program, candidate, bound.value)
+    return Solution.of(program, blocks, coef, bound, n_iter=candidate.n_iter, solver=solver)
 
 
 def _with_lengths(program: ConvexProgram, candidate: Candidate) -> Candidate:
@@ -218,38 +243,19 @@ def _with_lengths(program: ConvexProgram, candidate: Candidate) -> Candidate:
     )
 
 
-def _drop_negligible(
-    program: ConvexProgram, candidate: Candidate, dual_objective: float
-) -> tuple[Index, Array, Array, float]:
+def _drop_negligible(program: ConvexProgram, candidate: Candidate, dual_objective: float) -> tuple[Index, Array]:
     """Zero the blocks an interior method leaves barely nonzero, as many as cost at most a tenth of the gap."""
     norms = np.linalg.norm(candidate.coef, axis=1)
 
-    def point(keep: Mask) -> tuple[Index, Array, Array, float]:
-        blocks, coef = candidate.blocks[keep], candidate.coef[keep]
-        _, intercept, objective = _value(program, blocks, coef)
-        return blocks, coef, intercept, objective
+    def objective(keep: Mask) -> float:
+        return _value(program, candidate.blocks[keep], candidate.coef[keep])[2]
 
-    full = point(norms > 0.0)
-    allowed = full[3] + 0.1 * max(full[3] - dual_objective, 0.0)
+    keep = norms > 0.0
+    full = objective(keep)
+    allowed = full + 0.1 * max(full - dual_objective, 0.0)
     for threshold in (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-8):
-        thinned = point(norms > threshold * norms.max(initial=0.0))
-        if thinned[3] <= allowed:
-            return thinned
-    return full
-
-
-def combined(solutions: list[Solution], blocks: list[Index]) -> Solution:
-    """The solution of all outputs from one of each: they share nothing, so that objectives and bounds add; ``blocks`` are theirs."""
-    bound = sum(s.dual_objective for s in solutions)
-    return Solution(
-        blocks=np.concatenate([own[s.blocks] for s, own in zip(solutions, blocks, strict=True)]),
-        coef=np.concatenate([s.coef for s in solutions]),
-        intercept=np.concatenate([s.intercept for s in solutions]),
-        dual=np.hstack([s.dual for s in solutions]),
-        objective=sum(s.objective for s in solutions),
-        dual_objective=bound - len(solutions) * UNIT * bound,
-        scale=sum(s.scale for s in solutions),
-        cone_violation=max(s.cone_violation for s in solutions),
-        n_iter=max(s.n_iter for s in solutions),
-        solver=solutions[0].solver,
-    )
+        fewer = norms > threshold * norms.max(initial=0.0)
+        if objective(fewer) <= allowed:
+            keep = fewer
+            break
+    return candidate.blocks[keep], candidate.coef[keep]

@@ -41,10 +41,10 @@ def quick_first(estimators):
     for estimator in estimators:
         for prepared, check in estimator_checks_generator(estimator):
             name = getattr(check, "func", check).__name__
-            dear = name in ("check_estimator_sparse_matrix", "check_estimator_sparse_array")
-            if not (dear and estimator in ESTIMATORS):
+            expensive = name in ("check_estimator_sparse_matrix", "check_estimator_sparse_array")
+            if not (expensive and estimator in ESTIMATORS):
                 label = f"{type(estimator).__name__}-{name}"
-                yield pytest.param(prepared, check, marks=[pytest.mark.slow] if dear else [], id=label)
+                yield pytest.param(prepared, check, marks=[pytest.mark.slow] if expensive else [], id=label)
 
 
 @pytest.mark.parametrize(("estimator", "check"), list(quick_first([*ESTIMATORS, *CHOOSING])))

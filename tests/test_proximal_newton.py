@@ -95,7 +95,7 @@ def test_stops_at_max_iter_with_an_honest_gap():
 def test_warm_solve_takes_what_it_has_where_the_interior_point_is_too_dear(monkeypatch):
     program = make_program("squared_error", n=20, d=5, n_gates=40, fraction=0.03)
     start = rough_start(program)
-    monkeypatch.setattr(warm, "_DEAR", 0.0)
+    monkeypatch.setattr(warm, "_EXPENSIVE", 0.0)
     short = warm.solve(program, tol=1e-9, max_iter=3, start=start)
     assert short.n_iter == 3
     assert not short.is_optimal(1e-9)

@@ -1,4 +1,4 @@
-"""Descent and weighing in turn: what improves a network where a convex program is dear or does not follow at all.
+"""Descent and weighing in turn: what improves a network where a convex program is expensive or does not follow at all.
 
 New units enter at a small weight and grow slowly; those that are not needed any more shrink to zero only in the limit. Their best
 scales, which a nonnegative Lasso finds at no more than the cost of a piece of descent, mend both. With many features, where networks

@@ -16,7 +16,7 @@ from skconvrelu.solvers.cone_faces import ConeFaces
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-#: starts that go on walking, the dearest ones; steps of a walk, and share of the price that a step must gain
+#: starts that go on walking, those with the largest prices; steps of a walk, and share of the price that a step must gain
 _WALKERS, _STEPS, _GAIN = 24, 10, 1e-6
 
 
@@ -50,7 +50,7 @@ def walk(X: Array, signed: Array, patterns: Mask) -> Array:
         owners, beyond = owners[fresh], beyond[fresh]
         found, theirs = _best_units(X, signed, beyond)
         values = np.linalg.norm(found, axis=1)
-        # the dearest neighbour of each comes first
+        # the neighbour of the largest price of each comes first
         order = np.lexsort((-values, owners))
         moving, first = np.unique(owners[order], return_index=True)
         best = order[first]

@@ -260,7 +260,7 @@ class _Search:
         return found
 
     def _doubt(self) -> Units:
-        """What the last of further looks at the centre finds, while its bound closes the gap: a dear end of the search rests on it."""
+        """What the last of further looks at the centre finds, while its bound closes the gap: an expensive end rests on it."""
         met = no_units(self.program)
         for _ in range(self.policy.doubts):
             if self.centre is None or self.gap > self.tol:
@@ -315,7 +315,7 @@ class _Search:
         )
 
     def _worth_polishing(self, units: Units) -> bool:
-        """Of many rows or variables the convex program is much dearer than descent; while that gains as much without, digits are wasted."""
+        """Expensive convex programs wait while descent gains as much without their digits."""
         policy = self.policy
         many = policy.has_many_rows(self.program)
         gap, gain = (policy.rough, policy.slow) if many else (policy.rough_of_few, policy.slow_of_few)
@@ -365,7 +365,7 @@ class _Search:
         return self.result
 
     def _rough_level(self, n_blocks: int) -> float:
-        """Price below which blocks are not told apart where descent has the last word; where projections are too dear, none is."""
+        """Price below which blocks are not told apart where descent has the last word; where projections are too expensive, none is."""
         return max(self.program.beta, self.largest) if self.policy.is_projected(self.program, n_blocks) else np.inf
 
     def _last_look(
@@ -387,7 +387,7 @@ class _Search:
         solution, dual = None, program.dual_point(best.outputs(program.X))
         if self.last is not None and self.last.units is self.best:
             dual = self.last.dual
-        last = not self.policy.has_many_rows(program) or self._worth_polishing(best)  # however dear: once
+        last = not self.policy.has_many_rows(program) or self._worth_polishing(best)  # however expensive: once
         if self.policy.is_solved(self.program, len(blocks)) and last:
             try:
                 solution, dual = self._grow(everything, Solution.unverified(everything, blocks, best.coef))

@@ -15,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skconvrelu._threads import one_blas_thread
 from skconvrelu.duality import lower_bound
 from skconvrelu.program import ConvexProgram, Index
-from skconvrelu.solution import Solution, combined
+from skconvrelu.solution import Solution
 from skconvrelu.solvers import clarabel, cold, mosek, warm
 from skconvrelu.solvers._errors import SolverError, SolverUnavailableError
 from skconvrelu.solvers.cone_faces import ConeFaces
@@ -86,7 +86,7 @@ def solve_program(
     )
     results = Parallel(n_jobs=n_jobs if len(parts) > 1 else 1)(jobs)
     solutions = [result[0] for result in results]
-    solution = combined(solutions, [blocks for _, blocks in parts]) if len(parts) > 1 else solutions[0]
+    solution = Solution.combine(solutions, [blocks for _, blocks in parts]) if len(parts) > 1 else solutions[0]
     # warnings raised in a worker process would be lost: they travel as text
     for message in dict.fromkeys(result[1] for result in results if result[1]):
         warnings.warn(message, ConvergenceWarning, stacklevel=3)
@@ -177,9 +177,8 @@ def _beats_zero(program: ConvexProgram, start: Solution | None) -> bool:
 
 def _zero_network(program: ConvexProgram, solver: str) -> Solution | None:
     """The zero network with its exact certificate when beta is large enough for it to be optimal, else None."""
-    F = np.zeros_like(program.Y)
     dual = program.zero_dual()
-    if _clearly_dear(program):
+    if _clearly_above(program):
         return None
     upper, lower = program.prices(dual, level=program.beta)
     if (lower > program.beta * (1.0 + 1e-9)).any():
@@ -190,23 +189,11 @@ def _zero_network(program: ConvexProgram, solver: str) -> Solution | None:
     if worst > max(program.beta * (1.0 + 1e-9), 1e-14 * program.largest_price()):
         return None
     bound = lower_bound(program, dual, max(worst, program.beta))
-    intercept = program.best_intercept(F)
-    objective = program.loss_value(F + intercept)
-    return Solution(
-        blocks=np.zeros(0, dtype=np.intp),
-        coef=np.zeros((0, program.X.shape[1])),
-        intercept=intercept,
-        dual=bound.dual,
-        objective=objective,
-        dual_objective=min(bound.value, objective),
-        scale=program.loss_value(F),
-        cone_violation=0.0,
-        n_iter=0,
-        solver=solver,
-    )
+    nothing = np.zeros(0, dtype=np.intp), np.zeros((0, program.X.shape[1]))
+    return Solution.of(program, *nothing, bound, n_iter=0, solver=solver)
 
 
-def _clearly_dear(program: ConvexProgram) -> bool:
+def _clearly_above(program: ConvexProgram) -> bool:
     """Whether some price of the zero network is certainly above beta: nearly always one of those with the longest gradients."""
     gradients = program.zero_gradients
     lengths, level = np.linalg.norm(gradients, axis=1), program.beta * (1.0 + _CLEARLY)

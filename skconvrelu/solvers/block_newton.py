@@ -150,7 +150,10 @@ class BlockNewton:
         return candidate, V, prices, objective, objective - bound
 
     def _enter(self, program: ConvexProgram, V: Array, prices: Array) -> None:
-        """The dearest blocks outside, along their gradients, each as long as it alone would be, all shortened to where they lower most."""
+        """The blocks outside with the largest prices, along their gradients.
+
+        Each is as long as it alone would be; all are shortened to where they lower most.
+        """
         outside = prices.copy()
         outside[self.blocks] = 0.0
         new = np.argsort(-outside, kind="stable")[: max(_ENTERING, len(self.blocks))]

@@ -1,7 +1,7 @@
 """The scipy backend from nothing, with cones: the proximal Newton method on a working set of blocks, by way of falling penalties.
 
 Few blocks are nonzero at the optimum, and those at one penalty are mostly those at the next. Rough solutions at falling penalties
-lead to a working set; blocks outside are priced at the dual point of each round by projections that remember their faces, the dearest
+lead to a working set; blocks outside are priced at the dual point of each round by projections that remember their faces, the largest
 above beta enter, and the solve ends when none is left. The multipliers of the projections prove the final dual bound, so nothing is
 projected twice.
 """
@@ -19,7 +19,7 @@ from skconvrelu.program import ConvexProgram, Index
 from skconvrelu.solution import Solution, evaluate
 from skconvrelu.solvers.cone_faces import FEASIBLE, ConeFaces
 from skconvrelu.solvers.proximal_newton import ProximalNewton
-from skconvrelu.solvers.working_set import FIRST, LOOSEST, dearest_outside
+from skconvrelu.solvers.working_set import FIRST, LOOSEST, largest_outside
 
 Array = NDArray[np.float64]
 
@@ -59,7 +59,7 @@ def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution 
         n_iter = before + newton.n_iter
         candidate = replace(local, blocks=working[local.blocks], n_iter=n_iter)
         priced = pricing(local.dual, program.beta)
-        entering = dearest_outside(priced.prices, working, program.beta * (1.0 + max(0.1 * round_tol, rtol)))
+        entering = largest_outside(priced.prices, working, program.beta * (1.0 + max(0.1 * round_tol, rtol)))
         logger.debug(
             "working set of %d of %d blocks, %d enter, tolerance %.1e, %d Newton steps so far",
             len(working), program.n_blocks, len(entering), round_tol, n_iter,
@@ -101,9 +101,9 @@ def _approach(program: ConvexProgram, pricing: _Pricing, max_iter: int) -> tuple
 
 
 def _near(prices: Array, used: Index) -> Index:
-    """The dearest blocks, a few times as many as are used, and those."""
-    dearest = np.argsort(-prices, kind="stable")[: max(FIRST, _TIMES * len(used))]
-    return np.union1d(dearest[prices[dearest] > 0.0], used)
+    """The blocks with the largest prices, a few times as many as are used, and those."""
+    largest = np.argsort(-prices, kind="stable")[: max(FIRST, _TIMES * len(used))]
+    return np.union1d(largest[prices[largest] > 0.0], used)
 
 
 class _Priced(NamedTuple):
@@ -146,15 +146,15 @@ def _on(program: ConvexProgram, working: Index, start: Solution, pricing: _Prici
 
 
 def _seed(program: ConvexProgram, priced: _Priced) -> Solution:
-    """A unit along the projection of the dearest block, half as long as the loss's curvature at the constant suggests."""
-    dearest = np.array([priced.prices.argmax()])
-    where = np.flatnonzero(priced.blocks == dearest)
-    direction = priced.projections[where[0]] if len(where) else program.zero_gradients[dearest[0]]
+    """A unit along the projection of the block with the largest price, half as long as the loss's curvature at the constant suggests."""
+    largest = np.array([priced.prices.argmax()])
+    where = np.flatnonzero(priced.blocks == largest)
+    direction = priced.projections[where[0]] if len(where) else program.zero_gradients[largest[0]]
     price = float(np.linalg.norm(direction))
     unit = direction / price if price > 0.0 else direction
     zero = np.zeros_like(program.Y)
     root = program.loss.curvature_root(zero + program.best_intercept(zero), program.Y)
-    bend = np.einsum("nkl,nk->nl", root, program.outputs(dearest, unit[None]))
+    bend = np.einsum("nkl,nk->nl", root, program.outputs(largest, unit[None]))
     bend = float(program.weights @ np.square(bend).sum(axis=1))
     length = 0.5 * max(price - program.beta, 0.0) / bend if bend > 0.0 else 0.0
-    return Solution.unverified(program, dearest, (length or 1e-12) * unit[None])
+    return Solution.unverified(program, largest, (length or 1e-12) * unit[None])

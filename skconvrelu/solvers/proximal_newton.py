@@ -242,15 +242,15 @@ class ProximalNewton:
         )
         V = self.fits.adjoint(dual)
         prices = np.sqrt(np.einsum("bi,bi->b", V, V))
-        dear = np.flatnonzero(prices > program.beta)
-        rho = np.zeros((len(dear), len(program.X)))
-        if len(dear):
+        above = np.flatnonzero(prices > program.beta)
+        rho = np.zeros((len(above), len(program.X)))
+        if len(above):
             memory = self.faces.remembered()
             self.faces.restore(memory, 1.0 / self.sigma)
-            self.faces.project(V[dear], dear, level=_CLEARLY_BELOW * program.beta)
-            moved, rho = self.faces.moved(V[dear], dear, len(program.X))
+            self.faces.project(V[above], above, level=_CLEARLY_BELOW * program.beta)
+            moved, rho = self.faces.moved(V[above], above, len(program.X))
             self.faces.restore(memory)
-            prices[dear] = np.sqrt(np.einsum("bi,bi->b", moved, moved))
+            prices[above] = np.sqrt(np.einsum("bi,bi->b", moved, moved))
         worst = prices.max(initial=0.0)
         bound = program.dual_value(dual * min(1.0, program.beta / worst) if worst > 0.0 else dual)
         gap = (objective - bound) / max(objective, 1e-300)
@@ -258,7 +258,7 @@ class ProximalNewton:
         return (
             Candidate(
                 blocks=blocks, coef=point.coef[blocks], dual=dual, n_iter=self.n_iter, converged=gap <= tol,
-                priced=dear, multipliers=rho, tight=True,
+                priced=above, multipliers=rho, tight=True,
             ),
             gap,
         )  # fmt: skip

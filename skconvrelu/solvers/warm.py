@@ -22,7 +22,7 @@ _FEW, _CHEAP = 1.25, 3e8
 #: ... and operations where the loss has kinks, however many variables there are
 _CHEAP_KINKED = 1e9
 #: operations of an iteration of the interior point from which the proximal method's solution is taken as it is, with the gap it has
-_DEAR = 3e11
+_EXPENSIVE = 3e11
 #: relative gap down to which the proximal method is fast where the loss has kinks; the interior point finishes on the blocks that
 #: price within a few percent of beta
 _KINKED, _NEAR = 1e-4, 0.97
@@ -39,7 +39,7 @@ def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution 
     # where it breaks down the interior point, whose matrices are lifted and steps shorter, takes over
     with suppress(np.linalg.LinAlgError):
         solution = _proximal(program, tol, max_iter, start)
-    if solution is not None and (solution.is_optimal(tol) or flops > _DEAR or solution.n_iter >= max_iter):
+    if solution is not None and (solution.is_optimal(tol) or flops > _EXPENSIVE or solution.n_iter >= max_iter):
         return solution
     finished = working_set.solve_all(program, tol=tol, max_iter=max_iter, start=solution or start)
     return finished if solution is None else replace(finished, n_iter=solution.n_iter + finished.n_iter)

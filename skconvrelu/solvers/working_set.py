@@ -93,10 +93,10 @@ def _first_blocks(program: ConvexProgram, start: Solution | None) -> Index:
 
 def _violators(program: ConvexProgram, candidate: Candidate, working: Index, slack: float) -> Index:
     """Blocks outside the working set with the largest prices above ``beta (1 + slack)``; at most as many as it holds."""
-    return dearest_outside(price_bounds(program, candidate, rtol=slack), working, program.beta * (1.0 + slack))
+    return largest_outside(price_bounds(program, candidate, rtol=slack), working, program.beta * (1.0 + slack))
 
 
-def dearest_outside(prices: Array, working: Index, level: float) -> Index:
+def largest_outside(prices: Array, working: Index, level: float) -> Index:
     """Blocks outside the working set with the largest prices above ``level``; at most as many as it holds."""
     outside = prices.copy()
     outside[working] = 0.0
