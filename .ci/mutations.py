@@ -1,10 +1,14 @@
-"""Break the theory on purpose, one statement at a time, and see that the tests notice.
+"""Break the package on purpose, one statement at a time, and see that the tests notice.
 
 ``python .ci/mutations.py`` copies the package and its tests, changes one expression, runs the tests named beside it and expects them to
-fail. It takes a few minutes; a mutation that survives, or whose text is not found any more, is an error.
+fail. All take about a quarter of an hour; ``--sample N`` takes N of them, others every day. A mutation that survives, or whose text is
+not found any more, is an error.
 """
 
+import argparse
+import datetime
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -88,6 +92,53 @@ MUTATIONS = [
      "test_branch_and_bound.py", "exact prices are upper bounds"),
     ("certificate.py", "max(0.0, self.objective - bound) / size", "0.5 * max(0.0, self.objective - bound) / size",
      "test_certificate.py test_certify_network.py", "the relative gap"),
+    ("duality.py", " + float(moved @ program.lengths)", "", "test_duality.py", "a point moved into the dual domain prices more"),
+    ("duality.py", "return missing * float(program.lengths[best]), missing", "return 0.0, missing", "test_duality.py",
+     "what a sum misses zero by has its price"),
+    ("duality.py", "return (beta / price) * (1.0 - 4.0 * UNIT) if price > beta else 1.0", "return 1.0", "test_duality.py",
+     "dual points are scaled until they are feasible"),
+    ("cones.py", "row_error = gamma(sum(X.shape) + 10) * row_lengths(X)", "row_error = 0.0 * row_lengths(X)",
+     "test_cones.py test_duality.py",
+     "projections bound prices with their rounding"),
+    ("program.py", "return float(self.weights @ change)", "return 0.0", "test_program.py test_duality.py test_trust.py",
+     "objectives are published from above"),
+    ("solution.py", "0.1 * max(full - dual_objective, 0.0)", "100.0 * max(full - dual_objective, 0.0)", "test_solvers.py test_program.py",
+     "dropping blocks costs a tenth of the gap at most"),
+    ("problem/coordinates.py", "return _scaled(dual, self.loss_exponent - self.output_exponent)",
+     "return _scaled(dual, self.loss_exponent)", "test_problem.py test_equivariance.py", "dual points go back to the user's units"),
+    ("problem/merging.py", "weights = np.bincount(inner, weights=given)", "weights = np.bincount(inner).astype(float)", "test_problem.py",
+     "merged samples have the sum of their weights"),
+    ("search/tally.py", "(self.counts == 1)", "(self.counts == 2)", "test_evidence.py", "Good and Turing count what was met once"),
+    ("search/closing.py", "evidence = proof or recall >= EVIDENCE", "evidence = True", "test_refine.py test_evidence.py",
+     "a search that misses what it knows is no evidence"),
+    ("search/facets.py", "up = values[best] > prices[moving] * (1.0 + _GAIN)", "up = values[best] < prices[moving]", "test_search.py",
+     "walks go up"),
+    ("search/pricing.py", "if count > 1 else np.ones(1)", "if count > 99 else np.ones(1)", "test_search.py",
+     "directions of different sizes have penalties of their own"),
+    ("search/descent.py", "return loss, grad_W * V if K == 1 else grad_W, grad_V, total", "return loss, grad_W, grad_V, total",
+     "test_search.py", "the gradient of the network"),
+    ("search/pruning.py", "+ program.beta\n", "+ 0.5 * program.beta\n", "test_search.py", "the penalty of weighed units"),
+    ("search/units.py", "np.add.at(coef, position[inverse.ravel()], self.coef)", "coef[position[inverse.ravel()]] = self.coef",
+     "test_search.py", "merged units add up"),
+    ("search/follow.py", "break\n            new =", "return\n            new =", "test_follow.py test_path.py",
+     "a path has every penalty"),
+    ("solvers/cone_faces.py", "drop = low & (reach <= step * (1.0 + 1e-12))", "drop = low & False", "test_proximal_newton.py",
+     "constraints leave active sets"),
+    ("solvers/proximal_newton.py", "shrink = np.maximum(1.0 - level", "shrink = np.maximum(1.0 - 0.9 * level", "test_proximal_newton.py",
+     "blocks shrink by the penalty"),
+    ("solvers/second_order_cone.py", "disc = b * b - a * c", "disc = b * b + a * c", "test_second_order_cone.py",
+     "the way to a cone's end"),
+    ("solvers/growing_newton.py", "_FALL, _ROUGH, _HOT, _TIMES = 0.3", "_FALL, _ROUGH, _HOT, _TIMES = 1e-9", "test_growing_newton.py",
+     "penalties fall step by step"),
+    ("losses/_smooth.py", "return (0.5 * A * A + A * Y).sum(axis=1)", "return (A * A + A * Y).sum(axis=1)", "test_losses.py",
+     "the conjugate of squared error"),
+    ("losses/_smooth.py", "return np.minimum(p, 1.0 - p)", "return p", "test_losses.py test_duality.py",
+     "room in the dual domain ends on both sides"),
+    ("_selection.py", "chosen = _choose(scores, one_standard_error=one_standard_error)",
+     "chosen = _choose(scores, one_standard_error=False)",
+     "test_cv.py", "one standard error"),
+    ("_whole.py", "except BaseException:", "except KeyboardInterrupt:", "test_whole_fit.py", "a failing fit leaves nothing behind"),
+    ("policy.py", "not program.shared and d <=", "d <=", "test_shared_units.py test_evidence.py", "shared units have no exact prices"),
 ]  # fmt: skip
 
 
@@ -110,8 +161,15 @@ def survives(file: str, text: str, replacement: str, tests: str) -> bool:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sample", type=int, help="only so many, others every day")
+    parser.add_argument("--only", help="only those of files whose names begin so")
+    arguments = parser.parse_args()
+    chosen = [mutation for mutation in MUTATIONS if mutation[0].startswith(arguments.only or "")]
+    if arguments.sample:
+        chosen = random.Random(datetime.date.today().toordinal()).sample(chosen, min(arguments.sample, len(chosen)))
     alive = 0
-    for file, text, replacement, tests, statement in MUTATIONS:
+    for file, text, replacement, tests, statement in chosen:
         lives = survives(file, text, replacement, tests)
         alive += lives
         print(f"{'SURVIVES' if lives else 'noticed':9s} {statement} ({file})", flush=True)

@@ -41,7 +41,7 @@ class Task:
             self.X, self.y = problem["X"], problem["y"]
             self.regression, self.intercept, self.tol = True, False, TOL[name]
             self.beta = float(problem["beta"]) / len(self.X)
-            self.known = min(float(problem["best_known_objective"]), BETTER[name]) / len(self.X)
+            self.known = min(float(problem["best_known_objective"]), BETTER.get(name, np.inf)) / len(self.X)
         else:
             self.regression, self.X, self.y = prepared(name, 500)
             self.intercept, self.tol, self.known = True, 1e-3, np.inf

@@ -15,20 +15,14 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skconvrelu._betas import auto_beta, given_beta
 from skconvrelu._checks import check_fit_weights, check_method, naming
 from skconvrelu._logging import verbosity
 from skconvrelu._progress import Progress
 from skconvrelu._sklearn import CallbackSupportMixin, Interval, StrOptions
 from skconvrelu._threads import one_blas_thread
-from skconvrelu._training import (
-    Options,
-    Trained,
-    auto_beta,
-    given_beta,
-    sampled_only,
-    searched,
-    sharpen,
-)
+from skconvrelu._trained import Options, Trained
+from skconvrelu._training import sampled_only, searched, sharpen
 from skconvrelu._whole import all_or_nothing
 from skconvrelu.arrangements import merge_patterns, patterns_of
 from skconvrelu.arrangements._patterns import merge_sampled

@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
 from skconvrelu._base import BaseConvexReLU, TrainingSet, layers
+from skconvrelu._betas import beta_grid, given_betas
 from skconvrelu._classifier import ConvexReLUClassifier
 from skconvrelu._folds import Fold, Point
 from skconvrelu._held_out import score_of, splits_of
@@ -32,7 +33,7 @@ from skconvrelu._sklearn import (
     with_callbacks,
 )
 from skconvrelu._threads import one_blas_thread
-from skconvrelu._training import Options, beta_grid, given_betas
+from skconvrelu._trained import Options
 from skconvrelu._whole import all_or_nothing
 from skconvrelu.losses import check_targets
 from skconvrelu.search.units import Units

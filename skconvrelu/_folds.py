@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skconvrelu._threads import one_blas_thread
-from skconvrelu._training import Options
+from skconvrelu._trained import Options
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.problem import Coordinates, Problem
 from skconvrelu.program import ConvexProgram

@@ -11,21 +11,18 @@ import logging
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
+from skconvrelu._trained import Trained
 from skconvrelu.losses import HardMargin, Hinge
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.units import Units, units_of
 
-if TYPE_CHECKING:
-    from skconvrelu._training import Trained
-
 Array = NDArray[np.float64]
-Solve = Callable[[ConvexProgram, "Units | None"], "Trained"]
+Solve = Callable[[ConvexProgram, Units | None], Trained]
 
 logger = logging.getLogger(__name__)
 

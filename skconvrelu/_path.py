@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
+from skconvrelu._betas import beta_grid, given_betas, largest_beta
 from skconvrelu._by_value import ByValue
 from skconvrelu._checks import check_choice, check_count, check_number
 from skconvrelu._classifier import ConvexReLUClassifier
 from skconvrelu._regressor import ConvexReLURegressor
 from skconvrelu._threads import one_blas_thread
-from skconvrelu._training import beta_grid, given_betas, largest_beta
 from skconvrelu.certificate import Certificate
 from skconvrelu.losses import CLASSIFICATION, REGRESSION
 from skconvrelu.network import TwoLayerReLU

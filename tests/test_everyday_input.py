@@ -15,7 +15,7 @@ from skconvrelu import (
     certify_network,
     convex_relu_path,
 )
-from skconvrelu._training import Options
+from skconvrelu._trained import Options
 from skconvrelu.arrangements import sample_arrangements
 from skconvrelu.losses import coded_targets
 from skconvrelu.network import TwoLayerReLU

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from problems import make_program, with_policy
 
 from skconvrelu import ConvexReLUClassifier, _products, cones
-from skconvrelu._training import largest_beta
+from skconvrelu._betas import largest_beta
 from skconvrelu.cones import project
 from skconvrelu.policy import DEFAULT
 from skconvrelu.search import subsample

@@ -46,7 +46,8 @@ from skconvrelu.program import ConvexProgram
 from skconvrelu.solvers import SolverError, SolverUnavailableError, choose_solver, clarabel
 from skconvrelu.solvers import mosek as backend
 from skconvrelu.solvers._server import without_secrets
-from skconvrelu.solvers.conic import ConePart, ConicForm, ConicSolution, Triplets, conic_form
+from skconvrelu.solvers.conic import conic_form
+from skconvrelu.solvers.conic_form import ConePart, ConicForm, ConicSolution, Triplets
 
 ACCURACY = 1e-9
 OTHERS = ("huber", "poisson", "squared_hinge", "absolute_error", "quantile", "hinge")

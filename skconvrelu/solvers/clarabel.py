@@ -9,7 +9,8 @@ from scipy import sparse
 from skconvrelu.program import ConvexProgram
 from skconvrelu.solution import Solution, evaluate
 from skconvrelu.solvers._errors import SolverError, SolverUnavailableError
-from skconvrelu.solvers.conic import ConicForm, ConicSolution, conic_form
+from skconvrelu.solvers.conic import conic_form
+from skconvrelu.solvers.conic_form import ConicForm, ConicSolution
 
 Array = NDArray[np.float64]
 

@@ -1,11 +1,9 @@
 """The losses as rows and cones of a neutral cone program: one function a loss.
 
-Each adds what it needs to a :class:`~skconvrelu.solvers.conic.Builder` that holds the variables ``f`` (n, K) of the outputs.
+Each adds what it needs to a :class:`~skconvrelu.solvers.conic_form.Builder` that holds the variables ``f`` (n, K) of the outputs.
 """
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +19,7 @@ from skconvrelu.losses import (
     SquaredHinge,
 )
 from skconvrelu.program import ConvexProgram
-
-if TYPE_CHECKING:
-    from skconvrelu.solvers.conic import Builder
+from skconvrelu.solvers.conic_form import Builder
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]

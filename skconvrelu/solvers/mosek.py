@@ -30,7 +30,8 @@ from skconvrelu.solvers._server import (
     shown,
     without_secrets,
 )
-from skconvrelu.solvers.conic import ConicForm, ConicSolution, conic_form
+from skconvrelu.solvers.conic import conic_form
+from skconvrelu.solvers.conic_form import ConicForm, ConicSolution
 
 __all__ = ["OPTSERVER_VARIABLE", "build_task", "is_available", "licence_problem", "solve", "solve_form"]
 
