@@ -21,7 +21,7 @@ from benchmarks.datasets import load_problem
 from benchmarks.rivals import objective, weights_of, wide_lbfgs
 from skconvrelu import ConvexReLURegressor
 
-LOGGER = logging.getLogger("skconvrelu.search.refine")
+LOGGER = logging.getLogger("skconvrelu.search.column_generation")
 TOL = {"synth-200x10": 1e-3, "synth-500x10": 1e-3, "synth-1000x20": 1e-3, "concrete": 1e-2}
 
 #: lower objectives than those stored with the problems, found by this package (SUM normalisation)

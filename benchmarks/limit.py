@@ -26,9 +26,9 @@ from benchmarks.protocol import quiet_fit
 from skconvrelu import ConvexReLURegressor
 from skconvrelu.cones import _Batch
 from skconvrelu.costs import block_system, factorisations
-from skconvrelu.search import ascent, pricing, violators
+from skconvrelu.search import convex_concave, gradient_ascent, pricing
 from skconvrelu.search.descent import _Balanced
-from skconvrelu.search.pruning import _Lasso
+from skconvrelu.search.nonnegative_lasso import _Lasso
 from skconvrelu.solvers.block_newton import BlockNewton
 from skconvrelu.solvers.cone_faces import ConeFaces
 from skconvrelu.solvers.newton_system import BlockFits, NewtonSystem
@@ -74,10 +74,10 @@ KERNELS: tuple[tuple[str, Any, str, str, Cost], ...] = (
     ("pruning: quadratic models", _Lasso, "newton", "float64", _pruning),
     ("pruning: outputs", _Lasso, "_outputs", "float64",
      lambda self, scale, c: 2.0 * len(self.program.X) * len(scale) * self.directions.shape[1]),
-    ("pricing: climbing", pricing, "_alternate", "float32", _climbing),
-    ("pricing: ascents", ascent, "_gradients", "float32",
+    ("pricing: climbing", convex_concave, "_alternate", "float32", _climbing),
+    ("pricing: ascents", gradient_ascent, "_gradients", "float32",
      lambda X, dual, U, V: 4.0 * len(U) * len(X) * (X.shape[1] + 0.5 * dual.shape[1])),
-    ("pricing: prices", violators, "price", "float64", lambda X, dual, U: 2.0 * len(U) * X.size),
+    ("pricing: prices", pricing, "price", "float64", lambda X, dual, U: 2.0 * len(U) * X.size),
     ("convex program: Newton systems", SemismoothSystem, "solve", "float64", _semismooth),
     ("convex program: block Newton", BlockNewton, "_newton_step", "float64",
      lambda self, program: block_system(program, len(self.blocks))),

@@ -2,7 +2,7 @@
 
 from importlib.metadata import PackageNotFoundError, version
 
-from skconvrelu._audit import NetworkAudit, certify_network
+from skconvrelu._certify_network import NetworkAudit, certify_network
 from skconvrelu._classifier import ConvexReLUClassifier
 from skconvrelu._cv import ConvexReLUClassifierCV, ConvexReLURegressorCV
 from skconvrelu._path import BetaMax, BetaPath, beta_max, convex_relu_path

@@ -33,7 +33,7 @@ from skconvrelu.network import TwoLayerReLU
 from skconvrelu.policy import DEFAULT, Policy
 from skconvrelu.problem import Problem
 from skconvrelu.program import ConvexProgram
-from skconvrelu.search.blocks import as_start, blocks_of
+from skconvrelu.search.unit_blocks import as_start, blocks_of
 from skconvrelu.search.units import Units, units_of
 from skconvrelu.solution import Solution
 

@@ -12,7 +12,7 @@ from skconvrelu._checks import check_count, check_vector
 from skconvrelu.policy import DEFAULT, Policy
 from skconvrelu.problem import Problem
 from skconvrelu.program import ConvexProgram
-from skconvrelu.search.pricing import searched_max_price
+from skconvrelu.search.convex_concave import searched_max_price
 
 Array = NDArray[np.float64]
 

@@ -17,7 +17,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from skconvrelu._base import BaseConvexReLU, TrainingSet, layers
 from skconvrelu._betas import beta_grid, given_betas
 from skconvrelu._classifier import ConvexReLUClassifier
-from skconvrelu._folds import Fold, Point
+from skconvrelu._fold_paths import Fold, Point
 from skconvrelu._held_out import score_of, splits_of
 from skconvrelu._logging import verbosity
 from skconvrelu._progress import Progress

@@ -18,14 +18,14 @@ from skconvrelu.losses import HardMargin
 from skconvrelu.problem import Problem
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.bounds import searched_bound, violation_level
-from skconvrelu.search.closing import recall_of
-from skconvrelu.search.entering import newcomers
-from skconvrelu.search.outputs import refine_outputs
+from skconvrelu.search.column_generation import Observe, Polish, Refined
+from skconvrelu.search.evidence import recall_of
+from skconvrelu.search.new_units import newcomers
+from skconvrelu.search.per_output import refine_outputs
+from skconvrelu.search.pricing import search_violators
 from skconvrelu.search.proof import prove
-from skconvrelu.search.refine import Observe, Polish, Refined
 from skconvrelu.search.tally import Tally
 from skconvrelu.search.units import Units, units_of
-from skconvrelu.search.violators import search_violators
 from skconvrelu.solution import OUTSIDE, Solution
 from skconvrelu.solvers import polish, solve_program
 

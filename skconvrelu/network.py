@@ -13,8 +13,8 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from skconvrelu._by_value import ByValue
 from skconvrelu._checks import check_features, check_flag, check_number, check_shape, check_vector, check_weights
-from skconvrelu._dependence import independent_scales
-from skconvrelu._interchange import check_classes, fitted_mlp, layers_of
+from skconvrelu._minimal_networks import independent_scales
+from skconvrelu._mlp import check_classes, fitted_mlp, layers_of
 from skconvrelu._products import cached_parts
 from skconvrelu.losses import coded_targets
 from skconvrelu.rounding import lengths_of_any_size, positive

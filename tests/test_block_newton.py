@@ -7,7 +7,7 @@ import pytest
 from problems import SMOOTH, make_program, with_beta
 
 from skconvrelu import ConvexReLURegressor
-from skconvrelu.solvers import block_newton, block_systems, clarabel, cold, working_set
+from skconvrelu.solvers import block_newton, block_systems, clarabel, scipy_cold_start, working_set
 from skconvrelu.solvers.block_newton import BlockNewton
 from skconvrelu.solvers.block_preconditioner import BlockPreconditioner
 from skconvrelu.solvers.block_systems import BlockSystems
@@ -146,7 +146,7 @@ def test_cold_solves_begin_with_it_where_few_blocks_are_nonzero(kind, fraction, 
     monkeypatch.setattr(
         block_newton, "solve", lambda *a, _solve=block_newton.solve, **k: calls.append(1) or _solve(*a, **k)
     )
-    found = cold.solve(gated(kind, n=400, d=6, fraction=fraction), tol=1e-6, max_iter=1000)
+    found = scipy_cold_start.solve(gated(kind, n=400, d=6, fraction=fraction), tol=1e-6, max_iter=1000)
     assert found.is_optimal(1e-6)
     assert len(calls) == taken
 
@@ -156,7 +156,7 @@ def test_the_interior_point_finishes_what_it_gives_up(monkeypatch):
     alone = working_set.solve(program, tol=1e-6, max_iter=1000)
     looks = iter([True] * 5)
     monkeypatch.setattr(block_newton, "pays", lambda *args: next(looks, False))
-    found = cold.solve(program, tol=1e-6, max_iter=1000)
+    found = scipy_cold_start.solve(program, tol=1e-6, max_iter=1000)
     assert found.is_optimal(1e-6)
     assert found.n_iter > alone.n_iter
 
@@ -298,7 +298,7 @@ def test_systems_without_a_good_preconditioner_are_factored(failure, monkeypatch
 
 def test_a_breakdown_is_taken_over_by_the_interior_point(monkeypatch):
     monkeypatch.setattr(block_newton, "solve", fails)
-    assert cold.solve(gated(n=400), tol=1e-6, max_iter=1000).is_optimal(1e-6)
+    assert scipy_cold_start.solve(gated(n=400), tol=1e-6, max_iter=1000).is_optimal(1e-6)
 
 
 def test_estimators_with_gates_are_trained_by_it(monkeypatch):

@@ -8,7 +8,7 @@ from skconvrelu.arrangements import exact_gates, patterns_of
 from skconvrelu.cones import project
 from skconvrelu.search import branch_and_bound
 from skconvrelu.search.branch_and_bound import _first_cones, exact_price
-from skconvrelu.search.pricing import climb, price
+from skconvrelu.search.convex_concave import climb, price
 
 
 def brute_force(X, dual):

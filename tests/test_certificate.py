@@ -10,7 +10,7 @@ from test_estimators import nonconvex_objective, regression_data
 from test_refine import TARGETS, data
 
 from skconvrelu import Certificate, ConvexReLURegressor
-from skconvrelu.search import outputs
+from skconvrelu.search import per_output
 
 
 def small_fit(**options):
@@ -172,7 +172,7 @@ def test_time_limit_ends_a_search_that_goes_on_from_better_arrangements(target, 
     model = estimator(beta=1e-3, random_state=0, refine=False, n_arrangements=3).fit(X, y)
     before = model.objective_
     # the clock of the search is always late, so that every search ends with its first round
-    monkeypatch.setattr(outputs, "time", SimpleNamespace(monotonic=lambda: np.inf))
+    monkeypatch.setattr(per_output, "time", SimpleNamespace(monotonic=lambda: np.inf))
     with pytest.warns(ConvergenceWarning, match="after 1 rounds") as warned:
         certificate = model.certify(X, y, time_limit=1e9)
     assert all(warning.filename == __file__ for warning in warned)

@@ -19,7 +19,7 @@ from skconvrelu._trained import Options
 from skconvrelu.arrangements import sample_arrangements
 from skconvrelu.losses import coded_targets
 from skconvrelu.network import TwoLayerReLU
-from skconvrelu.search.refine import MAX_ROUNDS
+from skconvrelu.search.column_generation import MAX_ROUNDS
 from skconvrelu.theory import balanced_network, is_orthogonally_separable, rectified_ellipsoid, support_function
 
 pd = pytest.importorskip("pandas")

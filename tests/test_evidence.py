@@ -9,9 +9,8 @@ from test_estimators import regression_data
 
 from skconvrelu import Certificate, ConvexReLURegressor
 from skconvrelu.certificate import EVIDENCE, WELL_SEARCHED
-from skconvrelu.search import closing as closing_module
-from skconvrelu.search import violators as violators_module
-from skconvrelu.search.closing import recall_of
+from skconvrelu.search import evidence, pricing
+from skconvrelu.search.evidence import recall_of
 from skconvrelu.search.tally import SAME, Tally
 from skconvrelu.search.whitening import Whitening, column_sizes
 
@@ -154,7 +153,7 @@ def test_representations_show_what_a_search_is_worth_and_the_notes():
 @pytest.fixture
 def blind(monkeypatch):
     """Searches that find no violator and none of the units that are known."""
-    real = violators_module.search_violators
+    real = pricing.search_violators
 
     def search(*arguments, **options):
         found = real(*arguments, **options)
@@ -163,7 +162,7 @@ def blind(monkeypatch):
             found, violators=found.violators[none], largest=0.0, rediscovered=np.zeros_like(found.rediscovered)
         )
 
-    for module in (violators_module, closing_module):
+    for module in (pricing, evidence):
         monkeypatch.setattr(module, "search_violators", search)
 
 

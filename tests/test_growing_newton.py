@@ -5,7 +5,7 @@ import pytest
 from problems import SMOOTH, make_program
 
 from skconvrelu.program import ConvexProgram
-from skconvrelu.solvers import cold, growing_newton, working_set
+from skconvrelu.solvers import growing_newton, scipy_cold_start, working_set
 from skconvrelu.solvers.proximal_newton import ProximalNewton
 
 
@@ -73,14 +73,14 @@ def test_every_newton_step_is_counted_once(fraction, max_iter, monkeypatch):
 
 def test_the_interior_point_takes_over_after_as_much_work(monkeypatch):
     """Weak penalties of noise leave more variables than samples; both kinds of steps are counted."""
-    monkeypatch.setattr(cold, "_STEPS", 0.0)
+    monkeypatch.setattr(scipy_cold_start, "_STEPS", 0.0)
     program = make_program("squared_error", n=200, d=4, n_gates=80, fraction=0.003)
-    steps = cold._steps_in_cones(program, 0.003)
+    steps = scipy_cold_start._steps_in_cones(program, 0.003)
     newton = growing_newton.solve(program, tol=1e-6, max_iter=steps)
     assert not newton.is_optimal(1e-6)
     assert 0.2 * steps <= newton.n_iter <= steps
     alone = working_set.solve(program, tol=1e-6, max_iter=1000)
-    found = cold.solve(program, tol=1e-6, max_iter=1000)
+    found = scipy_cold_start.solve(program, tol=1e-6, max_iter=1000)
     assert found.is_optimal(1e-6)
     assert found.n_iter == newton.n_iter + alone.n_iter
 
@@ -97,15 +97,15 @@ def test_it_takes_strong_penalties_and_what_is_large_and_the_interior_point_the_
         growing_newton, "solve", lambda *a, _solve=growing_newton.solve, **k: calls.append(1) or _solve(*a, **k)
     )
     program = make_program("squared_error", n=n, d=d, n_gates=n_gates, fraction=fraction)
-    assert cold.solve(program, tol=1e-5, max_iter=1000).is_optimal(1e-5)
+    assert scipy_cold_start.solve(program, tol=1e-5, max_iter=1000).is_optimal(1e-5)
     assert len(calls) == taken
 
 
 def test_newton_steps_are_worth_more_where_the_systems_of_all_blocks_are_large():
     many = make_program("squared_error", n=400, d=8, n_gates=400)
     half = many.restrict(np.arange(many.n_blocks // 2))
-    assert cold._steps_in_cones(many, 0.1) > 1.5 * cold._steps_in_cones(half, 0.1)
-    assert cold._steps_in_cones(many, 0.3) > 1.5 * cold._steps_in_cones(many, 0.1)
+    assert scipy_cold_start._steps_in_cones(many, 0.1) > 1.5 * scipy_cold_start._steps_in_cones(half, 0.1)
+    assert scipy_cold_start._steps_in_cones(many, 0.3) > 1.5 * scipy_cold_start._steps_in_cones(many, 0.1)
 
 
 def test_a_breakdown_is_taken_over_by_the_interior_point(monkeypatch):
@@ -114,4 +114,4 @@ def test_a_breakdown_is_taken_over_by_the_interior_point(monkeypatch):
 
     program = make_program("squared_error", n=200, d=4, n_gates=60, fraction=0.05)
     monkeypatch.setattr(growing_newton, "solve", fails)
-    assert cold.solve(program, tol=1e-6, max_iter=1000).is_optimal(1e-6)
+    assert scipy_cold_start.solve(program, tol=1e-6, max_iter=1000).is_optimal(1e-6)

@@ -13,14 +13,14 @@ from skconvrelu.cones import project
 from skconvrelu.policy import DEFAULT
 from skconvrelu.search import subsample
 from skconvrelu.search.alternation import alternate
-from skconvrelu.search.ascent import ascend
 from skconvrelu.search.branch_and_bound import exact_price
+from skconvrelu.search.convex_concave import price, searched_max_price
 from skconvrelu.search.descent import descend
-from skconvrelu.search.pricing import price, searched_max_price
-from skconvrelu.search.pruning import rescale
+from skconvrelu.search.gradient_ascent import ascend
+from skconvrelu.search.nonnegative_lasso import rescale
+from skconvrelu.search.pricing import search_violators
 from skconvrelu.search.shared import best_directions
 from skconvrelu.search.units import Units, signed_axes
-from skconvrelu.search.violators import search_violators
 
 
 def column(U):

@@ -12,7 +12,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from test_estimators import regression_data
 
 from skconvrelu import ConvexReLUClassifier, ConvexReLURegressor
-from skconvrelu._dependence import independent_scales
+from skconvrelu._minimal_networks import independent_scales
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.solvers import solve_program
 

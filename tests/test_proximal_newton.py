@@ -8,7 +8,7 @@ from problems import PIECEWISE, SMOOTH, make_program
 from test_cones import exact_norms, problem
 
 from skconvrelu.solution import Solution, evaluate
-from skconvrelu.solvers import cone_faces, semismooth_system, warm, working_set
+from skconvrelu.solvers import cone_faces, scipy_warm_start, semismooth_system, working_set
 from skconvrelu.solvers.cone_faces import ConeFaces
 from skconvrelu.solvers.newton_system import BlockFits
 from skconvrelu.solvers.proximal_newton import ProximalNewton
@@ -75,8 +75,8 @@ def test_losses_with_kinks(kind, fit_intercept, monkeypatch):
     alone = evaluate(program, ProximalNewton(program, start).run(tol=1e-3, max_iter=1000), solver="test")
     assert alone.is_optimal(1e-3)
     assert reference.objective * (1 - 1e-9) <= alone.objective <= reference.objective * (1 + 1e-3)
-    monkeypatch.setattr(warm, "_CHEAP_KINKED", 0.0)
-    together = warm.solve(program, tol=1e-8, max_iter=1000, start=start)
+    monkeypatch.setattr(scipy_warm_start, "_CHEAP_KINKED", 0.0)
+    together = scipy_warm_start.solve(program, tol=1e-8, max_iter=1000, start=start)
     assert together.is_optimal(1e-8)
     assert abs(together.objective - reference.objective) <= 2e-8 * reference.objective
 
@@ -95,12 +95,12 @@ def test_stops_at_max_iter_with_an_honest_gap():
 def test_warm_solve_takes_what_it_has_where_the_interior_point_is_too_dear(monkeypatch):
     program = make_program("squared_error", n=20, d=5, n_gates=40, fraction=0.03)
     start = rough_start(program)
-    monkeypatch.setattr(warm, "_EXPENSIVE", 0.0)
-    short = warm.solve(program, tol=1e-9, max_iter=3, start=start)
+    monkeypatch.setattr(scipy_warm_start, "_EXPENSIVE", 0.0)
+    short = scipy_warm_start.solve(program, tol=1e-9, max_iter=3, start=start)
     assert short.n_iter == 3
     assert not short.is_optimal(1e-9)
     monkeypatch.undo()
-    best = warm.solve(program, tol=1e-9, max_iter=500, start=start)
+    best = scipy_warm_start.solve(program, tol=1e-9, max_iter=500, start=start)
     assert best.is_optimal(1e-9)
     # and the gap says how far it is
     assert short.objective - best.objective <= short.gap * (1.0 + 1e-6)
@@ -109,24 +109,24 @@ def test_warm_solve_takes_what_it_has_where_the_interior_point_is_too_dear(monke
 def test_small_programs_with_kinks_are_the_interior_points(monkeypatch):
     """They are done sooner so, whatever the number of blocks."""
     program = make_program("hinge", n=30, d=5, n_gates=60, fraction=0.03)
-    assert program.n_blocks * program.X.shape[1] > warm._FEW * program.Y.size
+    assert program.n_blocks * program.X.shape[1] > scipy_warm_start._FEW * program.Y.size
     monkeypatch.setattr(ProximalNewton, "run", lambda *args, **kwargs: pytest.fail("the proximal method was run"))
-    found = warm.solve(program, tol=1e-8, max_iter=500, start=rough_start(program))
+    found = scipy_warm_start.solve(program, tol=1e-8, max_iter=500, start=rough_start(program))
     assert found.is_optimal(1e-8)
 
 
 def test_warm_solve_falls_back_on_the_interior_point(monkeypatch):
     """Whatever becomes of the proximal method, the caller gets a solution within tol."""
     program = make_program("squared_error", n=20, d=5, n_gates=40, fraction=0.03)
-    assert program.n_blocks * program.X.shape[1] > warm._FEW * program.Y.size
+    assert program.n_blocks * program.X.shape[1] > scipy_warm_start._FEW * program.Y.size
     start = rough_start(program)
-    plain = warm.solve(program, tol=1e-7, max_iter=500, start=start)
+    plain = scipy_warm_start.solve(program, tol=1e-7, max_iter=500, start=start)
 
     def fails(self, *, tol, max_iter):
         raise np.linalg.LinAlgError
 
     monkeypatch.setattr(ProximalNewton, "run", fails)
-    rescued = warm.solve(program, tol=1e-7, max_iter=500, start=start)
+    rescued = scipy_warm_start.solve(program, tol=1e-7, max_iter=500, start=start)
     assert plain.is_optimal(1e-7)
     assert rescued.is_optimal(1e-7)
     assert abs(plain.objective - rescued.objective) <= 1e-7 * plain.objective

@@ -12,14 +12,14 @@ from skconvrelu.policy import DEFAULT
 from skconvrelu.search import alternation, descent
 from skconvrelu.search.alternation import _newton_steps, alternate
 from skconvrelu.search.branch_and_bound import exact_price
+from skconvrelu.search.convex_concave import PENALTIES, SETTLE, _Samples, climb, price
 from skconvrelu.search.descent import _Balanced, descend
-from skconvrelu.search.entering import newcomers
 from skconvrelu.search.facets import walk
+from skconvrelu.search.new_units import newcomers
+from skconvrelu.search.nonnegative_lasso import rescale
 from skconvrelu.search.nonnegative_quadratic import minimise_nonnegative
-from skconvrelu.search.pricing import PENALTIES, SETTLE, _Samples, climb, price
-from skconvrelu.search.pruning import rescale
+from skconvrelu.search.pricing import _distinct, look, search_violators
 from skconvrelu.search.units import Units, signed_axes
-from skconvrelu.search.violators import _distinct, look, search_violators
 from skconvrelu.search.whitening import Whitening
 from skconvrelu.solution import Solution
 from skconvrelu.solvers.interior_point import InteriorPoint

@@ -11,9 +11,9 @@ from test_estimators import regression_data
 from skconvrelu import ConvexReLUClassifier, ConvexReLURegressor
 from skconvrelu.policy import DEFAULT
 from skconvrelu.search.descent import _Shared
+from skconvrelu.search.pricing import search_violators
 from skconvrelu.search.shared import best_directions
 from skconvrelu.search.units import Units, no_units
-from skconvrelu.search.violators import search_violators
 
 
 def two_targets(n=50):

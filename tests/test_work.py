@@ -17,9 +17,9 @@ from test_proximal_newton import rough_start
 from skconvrelu import ConvexReLUClassifier, ConvexReLURegressor
 from skconvrelu._products import ColumnProducts
 from skconvrelu.cones import _Batch, project
-from skconvrelu.search import pricing
+from skconvrelu.search import convex_concave
 from skconvrelu.search.descent import _Balanced, descend
-from skconvrelu.search.pruning import _Lasso, rescale
+from skconvrelu.search.nonnegative_lasso import _Lasso, rescale
 from skconvrelu.search.units import Units
 from skconvrelu.solvers import block_newton, growing_newton, working_set
 from skconvrelu.solvers.block_newton import BlockNewton
@@ -40,7 +40,7 @@ COUNTED = {
     "block Newton, steps": (BlockNewton, "_newton_step", lambda *a: 1),
     "block Newton, products": (BlockPreconditioner, "__call__", lambda *a: 1),
     "proximal Newton, directions": (ProximalNewton, "_direction", lambda *a: 1),
-    "pricing, inner steps": (pricing, "_alternate", lambda samples, U, schedule, *a: len(U) * sum(schedule)),
+    "pricing, inner steps": (convex_concave, "_alternate", lambda samples, U, schedule, *a: len(U) * sum(schedule)),
     "cones, steps": (_Batch, "step", lambda self: len(self.index)),
     "faces, steps": (ConeFaces, "_step", lambda self, cones, *a: len(cones)),
     "weighted Grams": (ColumnProducts, "__call__", lambda self, q: len(q)),

@@ -9,9 +9,9 @@ from skconvrelu import ConvexReLUClassifier, ConvexReLURegressor
 from skconvrelu.losses import Hinge, Huber, Poisson, SquaredError
 from skconvrelu.policy import DEFAULT
 from skconvrelu.program import ConvexProgram
+from skconvrelu.search.column_generation import refine
+from skconvrelu.search.nonnegative_lasso import rescale
 from skconvrelu.search.nonnegative_quadratic import minimise_nonnegative
-from skconvrelu.search.pruning import rescale
-from skconvrelu.search.refine import refine
 from skconvrelu.search.units import Units, signed_axes
 from skconvrelu.solution import Candidate, Solution, evaluate
 from skconvrelu.solvers.interior_point import InteriorPoint

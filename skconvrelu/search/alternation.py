@@ -14,9 +14,9 @@ import numpy as np
 
 from skconvrelu import costs
 from skconvrelu.program import ConvexProgram
+from skconvrelu.search.convex_concave import DType
 from skconvrelu.search.descent import descend
-from skconvrelu.search.pricing import DType
-from skconvrelu.search.pruning import rescale
+from skconvrelu.search.nonnegative_lasso import rescale
 from skconvrelu.search.units import Units
 
 

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from skconvrelu.rounding import gamma, row_lengths
 from skconvrelu.row_space import neglected, row_space_basis
-from skconvrelu.search.pricing import climb, price
+from skconvrelu.search.convex_concave import climb, price
 
 Array = NDArray[np.float64]
 
@@ -98,7 +98,7 @@ def exact_price(
     max_nodes : int, default=None
         Largest number of cones to bound.
     starts : ndarray of shape (m, d), default=None
-        Units to begin with; they are improved by :func:`~skconvrelu.search.pricing.climb`.
+        Units to begin with; they are improved by :func:`~skconvrelu.search.convex_concave.climb`.
 
     Returns
     -------

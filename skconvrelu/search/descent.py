@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from skconvrelu.program import ConvexProgram
-from skconvrelu.search.pricing import DType
+from skconvrelu.search.convex_concave import DType
 from skconvrelu.search.units import Units
 from skconvrelu.search.whitening import column_sizes
 

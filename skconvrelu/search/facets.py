@@ -2,7 +2,7 @@
 
 The best unit of a pattern D is the projection of ``X' D lambda`` on its cone. It lies on some facets of the cone, which are facets of
 neighbouring cones, too: the best units of these price at least as high, and where none prices higher the unit is a local maximiser.
-Every step is exact, so that features far from zero beside their spread, on which the procedure of :mod:`skconvrelu.search.pricing`
+Every step is exact, so that features far from zero beside their spread, on which the procedure of :mod:`skconvrelu.search.convex_concave`
 loses digits, change nothing; but the steps are small ones, and with many samples it ends in poor maximisers.
 """
 

@@ -1,226 +1,301 @@
-"""Pricing over all arrangements: local maximisers of ``h(u) = lambda' (X u)_+`` on the unit ball.
+"""One search over all arrangements at a dual point: the units that price above beta, and how much the search is worth.
 
-h is a difference of convex functions. The convex-concave procedure freezes the samples with lambda_k > 0 that are active, which
-bounds h from below by ``g'u - sum_{lambda_k < 0} |lambda_k| (x_k'u)_+`` with ``g`` the sum of their lambda_k x_k, and maximises the
-concave bound. Here the bound is maximised by the alternating direction method of multipliers, whose d x d solve makes it
-indifferent to the conditioning of X, for all starts at once; it is cut off early at first. A start then moves while its
-multipliers lag behind, passes over poor maximisers and ends in much better ones than a procedure with exact steps.
+Independent starts know nothing of the present units. The share of the present units that they find again (capture and recapture)
+is the search's recall: every active unit of an optimum prices at exactly beta, so a search that misses them has shown nothing.
+Further starts, from the present units and their neighbours, look for violations where they are most likely.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
 
 import numpy as np
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from skconvrelu._products import row_parts
-from skconvrelu.rounding import power_of_two
-from skconvrelu.search.ascent import STEPS, ascend
-from skconvrelu.search.whitening import Whitening, column_sizes
+from skconvrelu._products import CHUNK
+from skconvrelu._threads import one_blas_thread
+from skconvrelu.costs import pricing_steps
+from skconvrelu.policy import Policy
+from skconvrelu.program import ConvexProgram
+from skconvrelu.search.bounds import violation_level
+from skconvrelu.search.convex_concave import SCHEDULE, SETTLE, climb, price, pulls
+from skconvrelu.search.facets import walk
+from skconvrelu.search.gradient_ascent import STEPS, ascend
+from skconvrelu.search.shared import best_directions, climb_shared, sides_of
+from skconvrelu.search.tally import SAME, Tally, first_alike
+from skconvrelu.search.units import Units, signed_axes
+from skconvrelu.search.whitening import Whitening
 
 Array = NDArray[np.float64]
-DType = type[np.float32] | type[np.float64]
 
-#: inner steps of each convex-concave step: short ones first, longer ones to settle
-SCHEDULE = (8,) * 10 + (12,) * 5 + (20,) * 4
-#: and what it takes to settle a start that is near its maximiser
-SETTLE = (60,) * 6
-#: penalty parameters in units of sqrt(n) / d for a typical column; neither is best on all data, so starts are shared between them
-PENALTIES = (4.0, 10.0)
-#: how far neighbouring ones are apart where the directions of X differ in size by more than two such steps, each of which serves some
-_PENALTY_STEP = 1e2
-#: sizes of columns, beside the largest, at which single precision cannot hold both
-_APART = 2.0**-40
-#: ... and share of the variance that the flattest direction has, where columns have one size, at which their differences are lost in it
-_FLAT = 2.0**-24
-#: numbers over starts and samples that are worked on at once, so that they stay in a core's cache; and starts at least
-_CACHED, _LEAST_STARTS = 131_072, 16
-
-
-def pulls(X: Array, dual: Array, U: Array) -> Array:
-    """``Lambda' (X u)_+`` of each row of ``U`` (m, d): (m,) for ``dual`` of shape (n,), (m, K) for (n, K)."""
-    found = np.zeros((len(U), *dual.shape[1:]))
-    for rows in row_parts(len(X), len(U)):
-        found += np.maximum(U @ X[rows].T, 0.0) @ dual[rows]
-    return found
-
-
-def price(X: Array, dual: Array, U: Array) -> Array:
-    """``lambda' (X u)_+ / ||u||`` of each row of ``U`` (m, d); zero for zero vectors. ``dual`` has shape (n,)."""
-    norms = np.linalg.norm(U, axis=1)
-    return pulls(X, dual, U) / np.where(norms > 0.0, norms, 1.0)
-
-
-def climb(
-    X: Array,
-    dual: Array,
-    U: Array,
-    *,
-    schedule: Sequence[int] = SCHEDULE,
-    dtype: DType = np.float64,
-    level: float = 0.0,
-) -> Array:
-    """Improve starts by the convex-concave procedure.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, d)
-    dual : ndarray of shape (n,)
-        One sign: call it with ``-dual`` for units of negative direction.
-    U : ndarray of shape (m, d)
-        Starts; their lengths do not matter.
-    schedule : sequence of int
-        Inner steps of each convex-concave step.
-    dtype : numpy floating type, default=float64
-        Of the products; prices are compared in float64.
-    level : float, default=0.0
-        Length that starts are given, about the price expected; 0.0 takes their own prices.
-
-    Returns
-    -------
-    U : ndarray of shape (m, d)
-        Unit vectors (or zero) whose price is at least that of their start.
-    """
-    start = _normalised(U)
-    before = price(X, dual, start)
-    lengths = np.full(len(U), level) if level > 0.0 else np.maximum(before, 0.1 * np.abs(before).max(initial=0.0))
-    begin = start * lengths[:, None]
-    found = np.empty_like(start)
-    samples = _Samples.of(X, dual)
-    penalties = samples.penalties()
-    dtype = np.float64 if samples.flattest < _FLAT or samples.sizes.min() < _APART * samples.sizes.max() else dtype
-    for offset, penalty in enumerate(penalties):
-        part = slice(offset, None, len(penalties))
-        found[part] = _alternate(samples, begin[part], schedule, penalty, dtype)
-    found = _normalised(found)
-    return np.where((price(X, dual, found) > before)[:, None], found, start)
+#: starts whose first price is at least this share of the level are settled to full accuracy, at most so many of a batch
+_PROMISING, _SETTLED = 0.97, 60
+#: starts that are improved together, by the convex-concave procedure and by ascents; fixed, so that results do not depend on n_jobs
+_BATCH, _ASCENDING = 250, 64
 
 
 @dataclass(frozen=True, eq=False)
-class _Samples:
-    """Those whose dual is positive and those whose it is negative, with columns of one size and duals of about one.
+class Found:
+    """What one search found.
 
-    Single precision holds nothing of what is smaller than 1e-38.
+    Attributes
+    ----------
+    violators : Units
+        Unit vectors that price above the level, largest first, no two the same.
+    largest : float
+        Largest price met, that of the present units included.
+    known : bool ndarray of shape (m,)
+        The present units that price near the level, as all of an optimum do: maximisers that a search should meet.
+    rediscovered : bool ndarray of shape (m,)
+        The present units that independent starts ended in.
+    tally : Tally
+        Where independent starts ended, near the level and above.
     """
 
-    sizes: Array  # (d,), of the columns
-    unit: float  # of the dual
-    rising: Array
-    gain: Array
-    falling: Array
-    loss: Array
-    square: Array  # falling' falling
-    moments: Array  # of all samples
+    violators: Units
+    largest: float
+    known: NDArray[np.bool_]
+    rediscovered: NDArray[np.bool_]
+    tally: Tally
 
-    @classmethod
-    def of(cls, X: Array, dual: Array) -> _Samples:
-        sizes = column_sizes(X)
-        unit = np.exp2(power_of_two(float(np.abs(dual).max(initial=0.0))))
-        X, dual = X / sizes, dual / unit
-        rising, falling = X[dual > 0.0], X[dual < 0.0]
-        return cls(
-            sizes, unit, rising, dual[dual > 0.0], falling, -dual[dual < 0.0], falling.T @ falling, X.T @ X
-        )  # fmt: skip
-
-    def penalties(self) -> list[float]:
-        """Penalty parameters that starts are shared between.
-
-        One serves directions in which the samples have about one size. Features far from zero beside their spread, or columns of
-        different sizes, leave directions that are much smaller, which only a larger one moves along in as many steps as there are.
-        """
-        falling = np.sqrt(np.diagonal(self.square)) * self.sizes
-        if not falling.any():
-            return [1.0]
-        # of a typical column: a few large ones, such as the constant one beside small features, say nothing about the others
-        typical = float(np.exp(2.0 * np.mean(np.log(falling[falling > 0.0]))))
-        lengths = np.sqrt(np.diagonal(self.moments)) * self.sizes
-        logs = np.log(lengths[lengths > 0.0])
-        span = 2.0 * float(logs.mean() - logs.min()) - np.log(self.flattest)
-        count = int(span / np.log(_PENALTY_STEP))
-        wider = np.exp(np.linspace(0.0, span, 1 + count)) if count > 1 else np.ones(1)
-        unit = np.sqrt(len(self.falling) + len(self.rising)) / len(lengths) / typical
-        return [float(unit * penalty * factor) for factor in wider for penalty in PENALTIES]
-
-    @cached_property
-    def flattest(self) -> float:
-        """The least eigenvalue of the moments where columns have length one, rounding at least."""
-        lengths = np.sqrt(np.diagonal(self.moments))
-        used = lengths > 0.0
-        cosines = self.moments[np.ix_(used, used)] / lengths[used][:, None] / lengths[used]
-        least = float(np.linalg.eigvalsh(cosines)[0]) if used.any() else 1.0
-        return max(least, float(np.finfo(float).eps))
+    @property
+    def n_starts(self) -> int:
+        """Independent starts."""
+        return self.tally.n_starts
 
 
-def _alternate(samples: _Samples, U: Array, schedule: Sequence[int], tau: float, dtype: DType) -> Array:
-    """The procedure itself; returns vectors whose direction is the answer, and whose length tends to its price."""
-    sizes, d = samples.sizes, U.shape[1]
-    squares = np.square(sizes)
-    # vectors have about the length of a price
-    U = U / samples.unit * sizes
-    if not len(U) or not len(samples.rising):
-        return U / sizes
-    gain: NDArray[Any] = samples.gain.astype(dtype)
-    rising: NDArray[Any] = samples.rising.astype(dtype)
-    U_: NDArray[Any] = U.astype(dtype)
-    if not samples.square.any():
-        for _ in schedule:
-            U_ = (gain * (U_ @ rising.T > 0)) @ rising * squares.astype(dtype)
-        return np.asarray(U_, dtype=np.float64) / sizes
-    # the inverse of diag(1 / squares) + tau square, by a matrix that is at least the identity, rounding included
-    steep = tau * sizes[:, None] * samples.square * sizes
-    lifted = 1.0 + d * np.finfo(float).eps * float(np.trace(steep))
-    inverse = np.linalg.inv(lifted * np.eye(d) + steep) * sizes[:, None] * sizes
-    back = (tau * samples.falling @ inverse).astype(dtype)
-    inverse_: NDArray[Any] = inverse.astype(dtype)
-    cap = (samples.loss / tau).astype(dtype)
-    down: NDArray[Any] = np.ascontiguousarray(samples.falling.T).astype(dtype)
-    step = max(_LEAST_STARTS, _CACHED // len(samples.falling))
-    for first in range(0, len(U_), step):
-        part = U_[first : first + step]
-        multipliers = cap * (part @ down > 0)
-        values = np.empty_like(multipliers)
-        for inner in schedule:
-            target = ((gain * (part @ rising.T > 0)) @ rising) @ inverse_
-            for _ in range(inner):
-                np.matmul(part, down, out=values)
-                values += multipliers
-                np.maximum(values, 0.0, out=multipliers)
-                np.minimum(multipliers, cap, out=multipliers)
-                values -= multipliers
-                values -= multipliers
-                part = target + values @ back
-        U_[first : first + step] = part
-    return np.asarray(U_, dtype=np.float64) / sizes
+def starts_per_side(program: ConvexProgram, policy: Policy, effort: int = 1) -> int:
+    """Independent starts of one search for each output and sign, times ``effort``."""
+    sides = 2 * program.Y.shape[1]
+    affordable = int(policy.look_seconds / search_seconds(program, policy, sides))
+    # shared units may turn to any output
+    least = max(1, policy.least_starts // sides) if program.shared else policy.least_starts
+    wanted = min(policy.starts_per_dimension * program.X.shape[1], policy.most_starts // sides)
+    return effort * max(least, min(wanted, affordable))
 
 
-def _normalised(U: Array) -> Array:
-    norms = np.linalg.norm(U, axis=1)[:, None]
-    return np.where(norms > 0.0, U / np.where(norms > 0.0, norms, 1.0), 0.0)
+def search_seconds(program: ConvexProgram, policy: Policy, n_starts: int) -> float:
+    """Of a search from so many independent starts, and about as many others."""
+    steps = STEPS if policy.has_many_rows(program) else sum(SCHEDULE)
+    return policy.seconds(2.0 * pricing_steps(program, n_starts, steps))
 
 
-def searched_max_price(
-    X: Array, dual: Array, patterns: NDArray[np.bool_], *, ascending: bool, n_starts: int = 24
-) -> float:
-    """Largest ``|lambda_k' (X u)_+|`` on the unit ball that a search finds, over both signs and the columns of ``dual`` (n, K).
+def look(
+    program: ConvexProgram,
+    units: Units,
+    dual: Array,
+    rng: np.random.RandomState,
+    n_jobs: int | None,
+    tol: float,
+    policy: Policy,
+    effort: int = 1,
+) -> Found:
+    """The search of one round, for violators worth adding to a network that is to be optimal to ``tol``."""
+    level = violation_level(program, tol)
+    count = starts_per_side(program, policy, effort)
+    return search_violators(program, dual, units, rng, n_starts=count, level=level, policy=policy, n_jobs=n_jobs)
 
-    Starts are the directions ``X' D lambda`` of the ``n_starts`` patterns where they are longest, ``X' lambda``, and as many gates whose
-    values on the samples are uncorrelated, the same ones every time; they climb by ascents where ``ascending`` (many samples). A lower
-    bound of the true maximum, usually equal to it.
+
+def search_violators(
+    program: ConvexProgram,
+    dual: Array,
+    units: Units,
+    rng: np.random.RandomState,
+    *,
+    n_starts: int,
+    level: float,
+    policy: Policy,
+    neighbours: bool = True,
+    from_gates: bool = False,
+    n_jobs: int | None = None,
+) -> Found:
+    """Maximise the price over all arrangements for every output and sign.
+
+    Parameters
+    ----------
+    program : ConvexProgram
+        Its data; patterns and blocks play no part.
+    dual : ndarray of shape (n, K)
+        Dual point, unscaled.
+    units : Units
+        The present units.
+    rng : RandomState
+        Draws the starts; the result is a function of its state whatever ``n_jobs``.
+    n_starts : int
+        Independent starts for each output and sign.
+    level : float
+        Prices above it are violations.
+    policy : Policy
+        How many samples are climbed, and how few walked.
+    neighbours : bool, default=True
+        Start beside the present units, too.
+    from_gates : bool, default=False
+        Independent starts are random gates themselves instead of the directions that their patterns pull in: starts of another kind,
+        for where these miss what is known.
+    n_jobs : int, default=None
+        Threads that share the starts.
     """
-    largest = 0.0
-    gates = Whitening.of(X, np.full(len(X), 1.0 / len(X))).draw(n_starts, np.random.RandomState(0))
-    for column in dual.T:
-        for signed in (column, -column):
-            starts = (patterns * signed) @ X
-            longest = np.argsort(-np.linalg.norm(starts, axis=1), kind="stable")[:n_starts]
-            starts = np.vstack([np.vstack([starts[longest], signed @ X]) / np.square(column_sizes(X)), gates])
-            if ascending:
-                best = ascend(X, signed[:, None], starts, np.ones((len(starts), 1)), free=False, steps=2 * STEPS)
-            else:
-                best = climb(X, signed, climb(X, signed, starts), schedule=SETTLE)
-            largest = max(largest, float(price(X, signed, best).max()))
-    return largest
+    whitening = Whitening.of(program.X, program.weights)
+    climbed = _climb_shared if program.shared else _climb_apart
+    results, count = climbed(
+        program, dual, units, whitening, rng, n_starts, level, policy, neighbours, from_gates, n_jobs
+    )
+    alone = [(found, values) for found, values, independent in results if independent]
+    prices = np.concatenate([values for _, values, _ in results])
+    every = Units.stacked([found for found, _, _ in results])
+    largest = float(prices.max(initial=0.0))
+    rediscovered, own_prices = np.zeros(len(units), dtype=bool), np.zeros(len(units))
+    if len(units):
+        own_prices = unit_prices(program, dual, units)
+        largest = max(largest, float(own_prices.max()))
+        own = whitening.directions(units.coef)
+        for found, _ in alone:
+            same = (whitening.directions(found.coef) @ own.T > SAME) & (found.directions @ units.directions.T > SAME)
+            rediscovered |= same.any(axis=0)
+    above = np.flatnonzero(prices > level)
+    places = whitening.directions(every.coef[above])
+    violators = every[above[_distinct(places, prices[above], every.directions[above])]]
+    near = _PROMISING * min(level, largest)
+    return Found(violators, largest, own_prices >= near, rediscovered, _tally(alone, whitening, near, count))
+
+
+def _tally(ends: list[tuple[Units, Array]], whitening: Whitening, least: float, n_starts: int) -> Tally:
+    """Where starts ended that reached a price of at least ``least``."""
+    found, prices = Units.stacked([units for units, _ in ends]), np.concatenate([values for _, values in ends])
+    near = np.flatnonzero(prices >= least)
+    near = near[np.argsort(-prices[near], kind="stable")]
+    places, sides = whitening.directions(found.coef[near]), found.directions[near]
+    ones = np.ones(len(near), dtype=np.intp)
+    return Tally.empty(places.shape[1], sides.shape[1]) + Tally(places, sides, prices[near], ones, n_starts)
+
+
+def unit_prices(program: ConvexProgram, dual: Array, units: Units) -> Array:
+    """Prices (m,) of the units: in their own directions, or in the best ones where outputs share them."""
+    if program.shared:
+        return best_directions(program.X, dual, units.coef)[1]
+    pull = pulls(program.X, dual, units.coef)
+    return np.asarray(np.einsum("mk,mk->m", pull, units.directions) / units.norms())
+
+
+def _climb_apart(
+    program: ConvexProgram, dual: Array, units: Units, whitening: Whitening, rng: np.random.RandomState,
+    n_starts: int, level: float, policy: Policy, neighbours: bool, from_gates: bool, n_jobs: int | None,
+) -> tuple[list[tuple[Units, Array, bool]], int]:  # fmt: skip
+    """Where starts ended, their prices and whether they were independent; for each output and sign. And how many were."""
+    X = program.X
+    sides = signed_axes(program.Y.shape[1])
+    tasks, owners = [], []
+    ascending, walked = policy.has_many_rows(program), policy.is_walked(program)
+    step = _ASCENDING if ascending else min(_BATCH, max(1, CHUNK // len(X)))
+    for side in sides:
+        signed = dual @ side
+        blind = _independent_starts(X, signed, whitening, n_starts, from_gates, rng)
+        own = units.coef[(units.directions == side).all(axis=1)]
+        near = _neighbour_starts(own, whitening, n_starts, rng) if neighbours else blind[:0]
+        for starts, independent in ((blind, True), (near, False)):
+            for first in range(0, len(starts), step):
+                tasks.append(delayed(_improve)(X, signed, starts[first : first + step], level, whitening, ascending))
+                owners.append((side, independent))
+        if walked:
+            tasks.append(delayed(_walked)(X, signed, whitening.draw(n_starts, rng) @ X.T > 0.0))
+            owners.append((side, True))
+    ends = Parallel(n_jobs=n_jobs, prefer="threads")(tasks)
+    count = n_starts * len(sides) * (2 if walked else 1)
+    results = [
+        (Units(U, np.tile(side, (len(U), 1))), values, independent)
+        for (U, values), (side, independent) in zip(ends, owners, strict=True)
+    ]
+    return results, count
+
+
+def _climb_shared(
+    program: ConvexProgram, dual: Array, units: Units, whitening: Whitening, rng: np.random.RandomState,
+    n_starts: int, level: float, policy: Policy, neighbours: bool, from_gates: bool, n_jobs: int | None,
+) -> tuple[list[tuple[Units, Array, bool]], int]:  # fmt: skip
+    """The same for units that feed all outputs: a unit is its vector and its direction, and both must be found again."""
+    X = program.X
+    total = 2 * program.Y.shape[1] * n_starts
+    gates = whitening.draw(total, rng)
+    blind, known = sides_of(program, dual, units, gates, rng)
+    count = max(4, total // len(blind))
+    starts = [(side, _independent_starts(X, dual @ side, whitening, count, from_gates, rng)) for side in blind]
+    if neighbours:
+        for side in known:
+            near = units.coef[np.argsort(-(units.directions @ side), kind="stable")[: max(5, len(units) // 5)]]
+            starts.append((side, _neighbour_starts(near, whitening, count, rng)))
+    ends = climb_shared(X, dual, starts, level=level, ascending=policy.has_many_rows(program), n_jobs=n_jobs)
+    results = [(found, values, i < len(blind)) for i, (found, values) in enumerate(ends)]
+    if len(units) and neighbours:  # a present unit may do better in another direction
+        own = units.coef / units.norms()[:, None]
+        directions, values = best_directions(X, dual, own)
+        results.append((Units(own, directions), values, False))
+    return results, count * len(blind)
+
+
+def _improve(
+    X: Array, signed: Array, starts: Array, level: float, whitening: Whitening, ascending: bool
+) -> tuple[Array, Array]:
+    """Climb in float32, settle what looks promising in float64; returns unit vectors and prices."""
+    with one_blas_thread():
+        if ascending:
+            U = ascend(X, signed[:, None], starts, np.ones((len(starts), 1)), free=False)
+            return U, price(X, signed, U)
+        U = climb(X, signed, starts, dtype=np.float32, level=level)
+        prices = price(X, signed, U)
+        close = np.flatnonzero(prices > _PROMISING * level)
+        alone = np.ones((len(close), 1))
+        close = close[_distinct(whitening.directions(U[close]), prices[close], alone, 0.9999)[:_SETTLED]]
+        if len(close):
+            U[close] = climb(X, signed, U[close], schedule=SETTLE, level=level)
+            prices[close] = price(X, signed, U[close])
+    return U, prices
+
+
+def _walked(X: Array, signed: Array, patterns: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """The ends of walks over few samples; returns unit vectors and prices."""
+    with one_blas_thread():
+        U = walk(X, signed, patterns)
+        U = U[U.any(axis=1)]
+        return U / np.linalg.norm(U, axis=1)[:, None], price(X, signed, U)
+
+
+def _independent_starts(
+    X: Array, signed: Array, whitening: Whitening, count: int, from_gates: bool, rng: np.random.RandomState
+) -> Array:
+    """Directions ``X' D lambda`` of random patterns, in units of the columns: a step of the convex-concave procedure from random gates."""
+    gates, squares = whitening.draw(count, rng), np.square(whitening.sizes)
+    if from_gates:
+        return gates
+    starts = np.empty((count, X.shape[1]))
+    step = max(1, CHUNK // len(X))
+    for first in range(0, count, step):
+        part = slice(first, first + step)
+        starts[part] = ((gates[part] @ X.T > 0.0) * signed) @ X / squares
+    return starts
+
+
+def _neighbour_starts(coef: Array, whitening: Whitening, count: int, rng: np.random.RandomState) -> Array:
+    """The present units, which climb over walls that lie in the way, points on lines through two of them, and points beside one."""
+    if not len(coef):
+        return coef
+    own = coef / np.linalg.norm(coef, axis=1)[:, None]
+    half = count // 2
+    one, other = rng.randint(len(own), size=(2, half))
+    share = rng.uniform(-0.5, 1.0, size=(half, 1))
+    mixed = np.where(share > 0.0, 1.0 - share, 1.0) * own[one] + share * own[other]
+    centre = own[rng.randint(len(own), size=half)]
+    # steps of a tenth to all of the unit's own size, measured by the values on the samples
+    sizes = np.linalg.norm(whitening.inward @ centre.T, axis=0) * 10.0 ** rng.uniform(-1.0, 0.0, size=half)
+    beside = centre + (sizes / np.sqrt(own.shape[1]))[:, None] * whitening.draw(half, rng)
+    return np.vstack([own, mixed, beside])
+
+
+def _distinct(places: Array, prices: Array, sides: Array, same: float = SAME) -> NDArray[np.intp]:
+    """Indices left, best first, when of any two units whose places and sides agree (cosines above ``same``) the cheaper one goes.
+
+    ``places`` are unit vectors in whitened coordinates, ``sides`` output directions.
+    """
+    order = np.argsort(-prices, kind="stable")
+    first = first_alike(places[order], sides[order], same)
+    return order[first == np.arange(len(order))]

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from skconvrelu._threads import one_blas_thread
 from skconvrelu.program import ConvexProgram
-from skconvrelu.search.ascent import ascend
-from skconvrelu.search.pricing import climb, pulls
+from skconvrelu.search.convex_concave import climb, pulls
+from skconvrelu.search.gradient_ascent import ascend
 from skconvrelu.search.units import Units, no_units
 
 Array = NDArray[np.float64]

@@ -13,11 +13,11 @@ from skconvrelu.costs import descent_step
 from skconvrelu.policy import Policy
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.alternation import alternate
-from skconvrelu.search.entering import newcomers
-from skconvrelu.search.follow import falling
-from skconvrelu.search.pruning import rescale
+from skconvrelu.search.beta_path import falling
+from skconvrelu.search.new_units import newcomers
+from skconvrelu.search.nonnegative_lasso import rescale
+from skconvrelu.search.pricing import look
 from skconvrelu.search.units import Units
-from skconvrelu.search.violators import look
 
 #: L-BFGS steps of many rows after which the units are weighed, or only balanced, anew
 _PIECE = 75

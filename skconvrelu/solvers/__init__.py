@@ -16,7 +16,7 @@ from skconvrelu._threads import one_blas_thread
 from skconvrelu.duality import lower_bound
 from skconvrelu.program import ConvexProgram, Index
 from skconvrelu.solution import Solution
-from skconvrelu.solvers import clarabel, cold, mosek, warm
+from skconvrelu.solvers import clarabel, mosek, scipy_cold_start, scipy_warm_start
 from skconvrelu.solvers._errors import SolverError, SolverUnavailableError
 from skconvrelu.solvers.cone_faces import ConeFaces
 
@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 #: price is clearly above it
 _LONGEST, _MORE, _CLEARLY = 4, 8, 1e-3
 
-SOLVERS = {"mosek": mosek.solve, "clarabel": clarabel.solve, "scipy": cold.solve}
+SOLVERS = {"mosek": mosek.solve, "clarabel": clarabel.solve, "scipy": scipy_cold_start.solve}
 
 
 def choose_solver(solver: str) -> str:
@@ -113,7 +113,7 @@ def polish(
     SolverUnavailableError
         If a named backend is not installed or not licensed.
     """
-    return _solve_one(program, solver, tol, max_iter, start, scipy_solve=warm.solve)
+    return _solve_one(program, solver, tol, max_iter, start, scipy_solve=scipy_warm_start.solve)
 
 
 def _solve_one(
@@ -122,7 +122,7 @@ def _solve_one(
     tol: float,
     max_iter: int,
     start: Solution | None,
-    scipy_solve: Callable[..., Solution] = cold.solve,
+    scipy_solve: Callable[..., Solution] = scipy_cold_start.solve,
 ) -> tuple[Solution, str]:
     """One verified solution, never worse than the start or no units at all, and a warning where the scipy solver had to take over."""
     solution, note = _solved(program, solver, tol, max_iter, start, scipy_solve)

@@ -20,7 +20,7 @@ from skconvrelu._checks import (
 )
 from skconvrelu.row_space import null_space
 from skconvrelu.search.branch_and_bound import exact_price
-from skconvrelu.search.pricing import SETTLE, climb, price
+from skconvrelu.search.convex_concave import SETTLE, climb, price
 from skconvrelu.theory._nonnegative import nonnegative_least_squares, project_on_cone
 
 Array = NDArray[np.float64]

@@ -13,7 +13,7 @@ from skconvrelu._checks import check_choice, check_number
 from skconvrelu.arrangements import enumerate_arrangements
 from skconvrelu.losses import Loss
 from skconvrelu.network import TwoLayerReLU
-from skconvrelu.search.blocks import own_program
+from skconvrelu.search.unit_blocks import own_program
 from skconvrelu.search.units import units_of
 from skconvrelu.solvers import solve_program
 from skconvrelu.theory._kinks import hidden_and_kinks

@@ -13,9 +13,8 @@ from test_estimators import labels, nonconvex_objective, regression_data
 
 from skconvrelu import ConvexReLUClassifier, ConvexReLURegressor
 from skconvrelu.policy import DEFAULT
-from skconvrelu.search import closing as closing_module
-from skconvrelu.search import refine as refine_module
-from skconvrelu.search import violators as violators_module
+from skconvrelu.search import column_generation
+from skconvrelu.search import evidence, pricing
 from skconvrelu.search.units import no_units
 from skconvrelu.solvers import SolverError
 
@@ -182,7 +181,7 @@ def honest(model, X, y):
 def test_failing_convex_program(monkeypatch, fails):
     X, y = regression_data(30, 3)
     options = {"beta": 1e-3, "n_arrangements": 10, "random_state": 0}
-    real, calls = refine_module._Search._solve, []
+    real, calls = column_generation._Search._solve, []
 
     def broken(self, *arguments):
         calls.append(1)
@@ -190,7 +189,7 @@ def test_failing_convex_program(monkeypatch, fails):
             raise SolverError("out of order")
         return real(self, *arguments)
 
-    monkeypatch.setattr(refine_module._Search, "_solve", broken)
+    monkeypatch.setattr(column_generation._Search, "_solve", broken)
     with pytest.warns(ConvergenceWarning) as record:
         model = ConvexReLURegressor(**options).fit(X, y)
     assert any("out of order" in str(warning.message) for warning in record)
@@ -200,7 +199,7 @@ def test_failing_convex_program(monkeypatch, fails):
 
 def test_search_that_finds_no_violation_says_what_it_is_worth(monkeypatch):
     X, y = regression_data(30, 6)  # beyond the rank up to which the fit proves its optimality by itself
-    real = violators_module.search_violators
+    real = pricing.search_violators
 
     def blind(*arguments, **options):
         found = real(*arguments, **options)
@@ -209,7 +208,7 @@ def test_search_that_finds_no_violation_says_what_it_is_worth(monkeypatch):
             found, violators=found.violators[none], largest=0.0, rediscovered=np.zeros_like(found.rediscovered)
         )
 
-    for module in (violators_module, closing_module):
+    for module in (pricing, evidence):
         monkeypatch.setattr(module, "search_violators", blind)
     with pytest.warns(ConvergenceWarning, match="no evidence"):
         model = ConvexReLURegressor(beta=1e-3, n_arrangements=5, random_state=0).fit(X, y)
@@ -305,13 +304,13 @@ def test_a_search_of_too_much_work_ends_with_what_it_has():
 
 @pytest.mark.parametrize(("size", "walks"), [(80 * 6, 1), (80 * 6 + 1, 0)])
 def test_small_penalties_are_approached_where_rounds_are_expensive(size, walks, monkeypatch):
-    real, calls = refine_module.approach, []
+    real, calls = column_generation.approach, []
 
     def spy(*args):
         calls.append(args)
         return real(*args)
 
-    monkeypatch.setattr(refine_module, "approach", spy)
+    monkeypatch.setattr(column_generation, "approach", spy)
     rng = np.random.default_rng(0)
     X = rng.standard_normal((80, 5))  # and the hidden bias
     y = np.abs(X[:, 0]) + X[:, 1] + 0.3 * rng.standard_normal(80)
@@ -325,13 +324,13 @@ def test_small_penalties_are_approached_where_rounds_are_expensive(size, walks, 
 def test_expensive_convex_programs_wait_while_descent_gains_as_much(monkeypatch):
     X, y = regression_data(120, 3)
     options = {"beta": 0.003, "n_arrangements": 10, "random_state": 0, "tol": 1e-3}
-    real, polished = refine_module._Search._polish_units, []
+    real, polished = column_generation._Search._polish_units, []
 
     def spy(search, units):
         polished.append(bool(search.gap <= DEFAULT.rough_of_few or search.gained < DEFAULT.slow_of_few))
         return real(search, units)
 
-    monkeypatch.setattr(refine_module._Search, "_polish_units", spy)
+    monkeypatch.setattr(column_generation._Search, "_polish_units", spy)
     cheap = ConvexReLURegressor(**options).fit(X, y)
     assert polished[0] is False  # the first round has neither a gap nor a gain yet
     polished.clear()
@@ -352,8 +351,8 @@ def test_expensive_convex_programs_wait_while_descent_gains_as_much(monkeypatch)
 def test_an_expensive_program_is_not_solved_on_the_strength_of_one_look(monkeypatch):
     """Every first look at a dual point is blind here; further ones see."""
     X, y = regression_data(100, 3, seed=1)
-    look, seen, closed = refine_module.look, [], []
-    close = refine_module._Search._close
+    look, seen, closed = column_generation.look, [], []
+    close = column_generation._Search._close
 
     def blind_at_first(program, units, dual, *rest):
         found = look(program, units, dual, *rest)
@@ -362,8 +361,8 @@ def test_an_expensive_program_is_not_solved_on_the_strength_of_one_look(monkeypa
         seen.append(dual)
         return replace(found, violators=no_units(program), largest=program.beta)
 
-    monkeypatch.setattr(refine_module, "look", blind_at_first)
-    monkeypatch.setattr(refine_module._Search, "_close", lambda search: (closed.append(search.gap), close(search))[1])
+    monkeypatch.setattr(column_generation, "look", blind_at_first)
+    monkeypatch.setattr(column_generation._Search, "_close", lambda search: (closed.append(search.gap), close(search))[1])
     options = {"beta": 1e-3, "tol": 1e-3, "n_arrangements": 5, "random_state": 0}
     trusting = with_policy(ConvexReLURegressor(**options), expensive_step=0.0, doubts=0).fit(X, y)
     in_vain = len(closed) - 1

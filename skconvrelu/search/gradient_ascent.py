@@ -2,7 +2,7 @@
 
 The kinks of ``h(u) = lambda' (X u)_+`` are as many as the rows and each of them the smaller; with ten thousand rows h is all but smooth,
 and steps of Barzilai and Borwein (1988) reach better maximisers than the convex-concave procedure of
-:mod:`skconvrelu.search.pricing`, at a tenth of its products. Where output directions are free they follow their units.
+:mod:`skconvrelu.search.convex_concave`, at a tenth of its products. Where output directions are free they follow their units.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from skconvrelu._threads import one_blas_thread
 from skconvrelu.policy import Policy
 from skconvrelu.program import ConvexProgram
 from skconvrelu.rounding import UNIT
-from skconvrelu.search.blocks import blocks_of, joined_gates
-from skconvrelu.search.refine import Observe, Polish, Refined, refine
+from skconvrelu.search.column_generation import Observe, Polish, Refined, refine
+from skconvrelu.search.unit_blocks import blocks_of, joined_gates
 from skconvrelu.search.units import Units, signed_axes
 from skconvrelu.solution import Candidate, evaluate
 from skconvrelu.solvers import independent_outputs
@@ -35,7 +35,7 @@ def refine_outputs(
     observe: Observe | None = None,
     deadline: float | None = None,
 ) -> Refined:
-    """:func:`~skconvrelu.search.refine.refine`, for each output by itself where the loss lets outputs be trained apart.
+    """:func:`~skconvrelu.search.column_generation.refine`, for each output by itself where the loss lets outputs be trained apart.
 
     Each output has its own random numbers, drawn beforehand, so the result does not depend on ``n_jobs``. Only a search of all
     outputs together is observed; all end with the round that meets the ``deadline``, a value of ``time.monotonic()``.

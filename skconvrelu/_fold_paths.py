@@ -12,7 +12,7 @@ from skconvrelu._trained import Options
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.problem import Coordinates, Problem
 from skconvrelu.program import ConvexProgram
-from skconvrelu.search.follow import follow
+from skconvrelu.search.beta_path import follow
 from skconvrelu.search.units import Units, signed_axes
 from skconvrelu.solution import Solution
 from skconvrelu.solvers import independent_outputs, solve_program
@@ -34,7 +34,7 @@ class Point:
 class Walk:
     """A program to be trained along falling penalties.
 
-    ``searches`` walks over all arrangements by descent, pruning and pricing (:func:`skconvrelu.search.follow.follow`); otherwise the
+    ``searches`` walks over all arrangements by descent, pruning and pricing (:func:`skconvrelu.search.beta_path.follow`); otherwise the
     convex program over the given ones is solved at each penalty.
     """
 

@@ -2,8 +2,8 @@
 
 This is the search without its convex programs. The objectives it reaches are mostly within a few percent of the optimum (further above
 it with many rows and small penalties) and its predictions differ less, at a hundredth of the cost: enough to choose beta by, after
-which :mod:`skconvrelu.search.refine` does the rest; and a way for that to reach a small penalty, from which alone descent would still
-have many small units on their way.
+which :mod:`skconvrelu.search.column_generation` does the rest; and a way for that to reach a small penalty, from which alone descent
+would still have many small units on their way.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from skconvrelu.policy import Policy
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.descent import descend
-from skconvrelu.search.entering import first_units, newcomers
-from skconvrelu.search.pruning import rescale
+from skconvrelu.search.new_units import first_units, newcomers
+from skconvrelu.search.nonnegative_lasso import rescale
+from skconvrelu.search.pricing import search_violators
 from skconvrelu.search.units import Units
-from skconvrelu.search.violators import search_violators
 
 Array = NDArray[np.float64]
 

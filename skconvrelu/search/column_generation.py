@@ -19,16 +19,16 @@ from skconvrelu.duality import lower_bound
 from skconvrelu.policy import Policy
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.alternation import alternate
-from skconvrelu.search.blocks import blocks_of, joined_gates, own_program
+from skconvrelu.search.beta_path import approach
 from skconvrelu.search.bounds import searched_bound, violation_level
-from skconvrelu.search.closing import Evidence, Refined, as_looked, last_look
 from skconvrelu.search.descent import descend
-from skconvrelu.search.entering import first_units, newcomers
-from skconvrelu.search.follow import approach
-from skconvrelu.search.pruning import rescale
+from skconvrelu.search.evidence import Evidence, Refined, as_looked, last_look
+from skconvrelu.search.new_units import first_units, newcomers
+from skconvrelu.search.nonnegative_lasso import rescale
+from skconvrelu.search.pricing import Found, look, search_seconds, unit_prices
 from skconvrelu.search.subsample import descend_in_time, first_rounds
+from skconvrelu.search.unit_blocks import blocks_of, joined_gates, own_program
 from skconvrelu.search.units import Units, no_units, units_of
-from skconvrelu.search.violators import Found, look, search_seconds, unit_prices
 from skconvrelu.solution import Candidate, Solution, evaluate
 from skconvrelu.solvers import SolverError
 

@@ -6,10 +6,10 @@ from numpy.testing import assert_array_equal
 from problems import KINDS, make_program
 
 from skconvrelu.policy import DEFAULT
+from skconvrelu.search.beta_path import approach, falling, follow
 from skconvrelu.search.descent import descend
-from skconvrelu.search.entering import first_units
-from skconvrelu.search.follow import approach, falling, follow
-from skconvrelu.search.pruning import rescale
+from skconvrelu.search.new_units import first_units
+from skconvrelu.search.nonnegative_lasso import rescale
 
 
 def test_penalties_fall_from_a_share_of_the_largest_price_by_half_decades_or_less():

@@ -11,10 +11,10 @@ from skconvrelu.certificate import EVIDENCE, WELL_SEARCHED
 from skconvrelu.policy import Policy
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.bounds import searched_bound, tolerable_price, violation_level
+from skconvrelu.search.pricing import Found, search_violators, starts_per_side
 from skconvrelu.search.proof import prove
 from skconvrelu.search.tally import Tally
 from skconvrelu.search.units import Units, no_units
-from skconvrelu.search.violators import Found, search_violators, starts_per_side
 from skconvrelu.solution import Solution
 
 Array = NDArray[np.float64]
