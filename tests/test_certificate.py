@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from test_column_generation import TARGETS, data
 from test_estimators import nonconvex_objective, regression_data
-from test_refine import TARGETS, data
 
 from skconvrelu import Certificate, ConvexReLURegressor
 from skconvrelu.search import per_output

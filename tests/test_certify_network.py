@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, MLPRegressor
+from test_column_generation import data
 from test_estimators import regression_data
-from test_refine import data
 
 from skconvrelu import certify_network
 from skconvrelu.network import TwoLayerReLU

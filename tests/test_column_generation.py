@@ -13,8 +13,7 @@ from test_estimators import labels, nonconvex_objective, regression_data
 
 from skconvrelu import ConvexReLUClassifier, ConvexReLURegressor
 from skconvrelu.policy import DEFAULT
-from skconvrelu.search import column_generation
-from skconvrelu.search import evidence, pricing
+from skconvrelu.search import column_generation, evidence, pricing
 from skconvrelu.search.units import no_units
 from skconvrelu.solvers import SolverError
 
@@ -362,7 +361,9 @@ def test_an_expensive_program_is_not_solved_on_the_strength_of_one_look(monkeypa
         return replace(found, violators=no_units(program), largest=program.beta)
 
     monkeypatch.setattr(column_generation, "look", blind_at_first)
-    monkeypatch.setattr(column_generation._Search, "_close", lambda search: (closed.append(search.gap), close(search))[1])
+    monkeypatch.setattr(
+        column_generation._Search, "_close", lambda search: (closed.append(search.gap), close(search))[1]
+    )
     options = {"beta": 1e-3, "tol": 1e-3, "n_arrangements": 5, "random_state": 0}
     trusting = with_policy(ConvexReLURegressor(**options), expensive_step=0.0, doubts=0).fit(X, y)
     in_vain = len(closed) - 1
