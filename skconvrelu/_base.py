@@ -92,7 +92,7 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
         "refine": ["boolean", Interval(Integral, 0, None, closed="left")],
         "shared_units": ["boolean"],
         "fit_intercept": ["boolean"],
-        "solver": [StrOptions({"auto", "mosek", "clarabel", "scipy"})],
+        "solver": [StrOptions({"auto", "mosek", "clarabel", "scipy"}), callable],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],

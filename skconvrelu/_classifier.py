@@ -64,12 +64,14 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied into the sample weights: finite nonnegative numbers by label, 1 where there is none.
         "balanced": inversely proportional to the sum of the sample weights of each class.
-    solver : {"auto", "mosek", "clarabel", "scipy"}, default="auto"
-        "auto" is MOSEK where it is installed and licensed, otherwise "scipy", this package's structured interior point.
+    solver : {"auto", "mosek", "clarabel", "scipy"} or callable, default="auto"
+        "auto" is MOSEK where it is installed and licensed, otherwise "scipy": this package's own methods, a structured interior point and
+        two Newton methods, whichever is likely to be the fastest. A callable ``solve(program, *, tol, max_iter, start)`` is a backend of
+        your own; the points that it returns are verified like all others.
     tol : float, default=1e-4
         Stop at a gap of ``tol`` times the objective: over all arrangements as searched with ``refine``, else over the given ones.
     max_iter : int, default=1000
-        Limit of interior-point iterations of one convex program.
+        Limit of the iterations of one convex program, whatever the method.
     warm_start : bool, default=False
         Keep the gates of the last fit's units among the arrangements and start from them.
     n_jobs : int, default=None
@@ -108,9 +110,9 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
     beta_ : float
         The penalty used.
     n_iter_ : int
-        Interior-point iterations.
+        Iterations of the last convex program, whatever the method; at least 1.
     solver_ : str
-        The backend that solved the program.
+        The backend that solved it; "descent" where it was too large to be solved.
     classes_ : ndarray of shape (n_classes,)
         Class labels that have positive weight.
     n_features_in_ : int

@@ -62,12 +62,14 @@ class ConvexReLURegressor(RegressorMixin, BaseConvexReLU):
         norms, which can be loose, over all as searched. No effect with one output.
     fit_intercept : bool, default=True
         Hidden biases (penalised) and a free output intercept (not penalised).
-    solver : {"auto", "mosek", "clarabel", "scipy"}, default="auto"
-        "auto" is MOSEK where it is installed and licensed, otherwise "scipy", this package's structured interior point.
+    solver : {"auto", "mosek", "clarabel", "scipy"} or callable, default="auto"
+        "auto" is MOSEK where it is installed and licensed, otherwise "scipy": this package's own methods, a structured interior point and
+        two Newton methods, whichever is likely to be the fastest. A callable ``solve(program, *, tol, max_iter, start)`` is a backend of
+        your own; the points that it returns are verified like all others.
     tol : float, default=1e-4
         Stop at a gap of ``tol`` times the objective: over all arrangements as searched with ``refine``, else over the given ones.
     max_iter : int, default=1000
-        Limit of interior-point iterations of one convex program.
+        Limit of the iterations of one convex program, whatever the method.
     warm_start : bool, default=False
         Keep the gates of the last fit's units among the arrangements and start from them.
     n_jobs : int, default=None
@@ -106,9 +108,9 @@ class ConvexReLURegressor(RegressorMixin, BaseConvexReLU):
     beta_ : float
         The penalty used.
     n_iter_ : int
-        Interior-point iterations.
+        Iterations of the last convex program, whatever the method; at least 1.
     solver_ : str
-        The backend that solved the program.
+        The backend that solved it; "descent" where it was too large to be solved.
     n_features_in_ : int
         Number of features seen in fit.
     feature_names_in_ : ndarray of shape (n_features,)

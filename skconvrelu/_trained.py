@@ -12,6 +12,7 @@ from skconvrelu.certificate import Certificate
 from skconvrelu.policy import DEFAULT, Policy
 from skconvrelu.program import ConvexProgram
 from skconvrelu.solution import Solution
+from skconvrelu.solvers import Solve
 
 Array = NDArray[np.float64]
 
@@ -20,7 +21,7 @@ Array = NDArray[np.float64]
 class Options:
     """What the estimator's parameters say about solving."""
 
-    solver: str
+    solver: str | Solve
     tol: float
     max_iter: int
     n_jobs: int | None

@@ -15,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skconvrelu._threads import one_blas_thread
 from skconvrelu.duality import lower_bound
 from skconvrelu.program import ConvexProgram, Index
-from skconvrelu.solution import Solution
+from skconvrelu.solution import Candidate, Solution, evaluate
 from skconvrelu.solvers import clarabel, mosek, scipy_cold_start, scipy_warm_start
 from skconvrelu.solvers._errors import SolverError, SolverUnavailableError
 from skconvrelu.solvers.cone_faces import ConeFaces
@@ -38,17 +38,22 @@ logger = logging.getLogger(__name__)
 #: price is clearly above it
 _LONGEST, _MORE, _CLEARLY = 4, 8, 1e-3
 
-SOLVERS = {"mosek": mosek.solve, "clarabel": clarabel.solve, "scipy": scipy_cold_start.solve}
+#: a backend: ``solve(program, *, tol, max_iter, start)`` returns a solution, or a candidate that is verified here
+Solve = Callable[..., Solution | Candidate]
+
+SOLVERS: dict[str, Solve] = {"mosek": mosek.solve, "clarabel": clarabel.solve, "scipy": scipy_cold_start.solve}
 
 
-def choose_solver(solver: str) -> str:
-    """The backend that ``solver`` stands for: "auto" is MOSEK where it is installed and licensed, else "scipy".
+def choose_solver(solver: str | Solve) -> str | Solve:
+    """The backend that ``solver`` stands for: "auto" is MOSEK where it is installed and licensed, else "scipy"; a callable is one itself.
 
     Raises
     ------
     ValueError
         If there is no such backend.
     """
+    if not isinstance(solver, str) and callable(solver):
+        return solver
     if solver not in ("auto", *SOLVERS):
         raise ValueError(f"solver must be one of 'auto', {', '.join(map(repr, SOLVERS))}, got {solver!r}.")
     if solver != "auto":
@@ -59,7 +64,7 @@ def choose_solver(solver: str) -> str:
 def solve_program(
     program: ConvexProgram,
     *,
-    solver: str,
+    solver: str | Solve,
     tol: float,
     max_iter: int,
     start: Solution | None = None,
@@ -102,7 +107,7 @@ def solve_program(
 
 
 def polish(
-    program: ConvexProgram, tol: float, start: Solution | None = None, *, solver: str, max_iter: int
+    program: ConvexProgram, tol: float, start: Solution | None = None, *, solver: str | Solve, max_iter: int
 ) -> tuple[Solution, str]:
     """Solve a program of few blocks, most of which are expected to stay: no working set, no warning.
 
@@ -118,7 +123,7 @@ def polish(
 
 def _solve_one(
     program: ConvexProgram,
-    solver: str,
+    solver: str | Solve,
     tol: float,
     max_iter: int,
     start: Solution | None,
@@ -135,22 +140,25 @@ def _solve_one(
 
 def _solved(
     program: ConvexProgram,
-    solver: str,
+    solver: str | Solve,
     tol: float,
     max_iter: int,
     start: Solution | None,
     scipy_solve: Callable[..., Solution],
 ) -> tuple[Solution, str]:
-    name = choose_solver(solver)
+    chosen = choose_solver(solver)
+    name = chosen if isinstance(chosen, str) else getattr(chosen, "__name__", type(chosen).__name__)
+    solve = SOLVERS[chosen] if isinstance(chosen, str) else chosen
     with one_blas_thread():
         if not _beats_zero(program, start):
             zero = _zero_network(program, name)
             if zero is not None:
                 return zero, ""
-        if name == "scipy":
+        if chosen == "scipy":
             return scipy_solve(program, tol=tol, max_iter=max_iter, start=start), ""
         try:
-            solution = SOLVERS[name](program, tol=tol, max_iter=max_iter, start=start)
+            found = solve(program, tol=tol, max_iter=max_iter, start=start)
+            solution = evaluate(program, found, solver=name) if isinstance(found, Candidate) else found
         except SolverUnavailableError as error:
             if solver != "auto":  # asked for by name, so another one would be a surprise
                 raise

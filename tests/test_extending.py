@@ -1,0 +1,104 @@
+"""What someone adds from outside: a solver, a sampler and a policy, without a change to the package."""
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+
+from skconvrelu import ConvexReLUClassifier, ConvexReLURegressor
+from skconvrelu.solution import Candidate
+from skconvrelu.solvers import SolverError
+
+
+def data(n=40, d=3):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, d))
+    return X, np.abs(X[:, 0]) - X[:, 1] + 0.1 * rng.standard_normal(n)
+
+
+def by_descent(program, *, tol, max_iter, start):
+    """A toy: L-BFGS on the vectors, with a quadratic penalty for leaving the cones that grows."""
+    B, d = program.n_blocks, program.X.shape[1]
+    signs, blocks = 2.0 * program.masks(np.arange(B)) - 1.0, np.arange(B)
+    coef = np.zeros((B, d)) + 1e-6
+
+    for strength in 10.0 ** np.arange(0, 9):
+
+        def value(z, strength=strength):
+            U = z.reshape(B, d)
+            F = program.outputs(blocks, U)
+            F = F + program.best_intercept(F)
+            outside = np.minimum(signs * (U @ program.X.T), 0.0)
+            lengths = np.sqrt(np.square(U).sum(axis=1) + 1e-16)
+            total = program.loss_value(F) + program.beta * lengths.sum() + 0.5 * strength * np.square(outside).sum()
+            G = program.weights[:, None] * program.loss.gradient(F, program.Y)
+            slope = program.gradients(G, blocks) + program.beta * U / lengths[:, None]
+            return total, (slope + strength * (outside * signs) @ program.X).ravel()
+
+        coef = minimize(value, coef.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": max_iter}).x.reshape(B, d)
+    dual = program.dual_point(program.outputs(blocks, coef))
+    return Candidate(blocks, coef, dual, n_iter=1, converged=True)
+
+
+def test_a_solver_from_outside_is_verified_like_all_others():
+    X, y = data()
+    options = {"beta": 0.05, "n_arrangements": 6, "refine": False, "random_state": 0}
+    model = ConvexReLURegressor(**options, solver=by_descent, tol=0.02).fit(X, y)
+    reference = ConvexReLURegressor(**options, solver="scipy", tol=1e-8).fit(X, y)
+    assert model.solver_ == "by_descent"
+    assert reference.objective_ * (1 - 1e-8) <= model.objective_ <= 1.02 * reference.objective_
+    assert model.certificate_.lower_bound_solved <= reference.objective_ * (1 + 1e-8)
+    assert clone(model).solver is by_descent
+
+
+def test_claims_of_a_solver_from_outside_are_not_believed():
+    def nothing(program, *, tol, max_iter, start):
+        return Candidate(
+            np.zeros(0, dtype=int), np.zeros((0, program.X.shape[1])), program.zero_dual(), 1, converged=True
+        )
+
+    X, y = data()
+    options = {"beta": 0.05, "n_arrangements": 6, "refine": False, "random_state": 0}
+    with pytest.warns(ConvergenceWarning, match="'nothing' stopped at a relative gap .* took over"):
+        model = ConvexReLURegressor(**options, solver=nothing).fit(X, y)
+    reference = ConvexReLURegressor(**options, solver="scipy").fit(X, y)
+    assert model.objective_ == pytest.approx(reference.objective_, rel=1e-4)
+
+
+def test_a_solver_from_outside_may_fail():
+    def broken(program, *, tol, max_iter, start):
+        raise SolverError("out of order")
+
+    X, y = data()
+    with pytest.warns(ConvergenceWarning, match="'broken' failed .out of order.; the scipy solver took over"):
+        ConvexReLURegressor(0.05, n_arrangements=6, refine=False, solver=broken, random_state=0).fit(X, y)
+
+
+def test_a_solver_from_outside_serves_the_search():
+    X, y = data()
+    reference = ConvexReLURegressor(0.05, random_state=0, tol=0.02).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = ConvexReLURegressor(0.05, random_state=0, tol=0.02, solver=by_descent).fit(X, y)
+    assert model.objective_ == pytest.approx(reference.objective_, rel=0.02)
+
+
+def test_a_sampler_from_outside():
+    def axes(X, n_arrangements, rng):
+        """Each feature alone, on either side of a random sample."""
+        d = X.shape[1] - 1
+        gates = np.zeros((d + 1, n_arrangements))
+        chosen, rows = rng.randint(d, size=n_arrangements), rng.randint(len(X), size=n_arrangements)
+        gates[chosen, np.arange(n_arrangements)] = 1.0
+        gates[-1] = -X[rows, chosen] + 1e-6
+        return gates * rng.choice([-1.0, 1.0], n_arrangements)
+
+    X, y = data()
+    model = ConvexReLUClassifier(0.02, arrangements=axes, n_arrangements=30, refine=False, random_state=0).fit(
+        X, y > 0.0
+    )
+    assert ((model.arrangements_[:-1] != 0.0).sum(axis=0) == 1).all()
+    assert model.score(X, y > 0.0) > 0.8
