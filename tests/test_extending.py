@@ -1,14 +1,16 @@
-"""What someone adds from outside: a solver, a sampler and a policy, without a change to the package."""
+"""What someone adds from outside: a solver, a sampler and a loss, without a change to the package."""
 
 import warnings
 
 import numpy as np
 import pytest
 from scipy.optimize import minimize
+from scipy.special import xlogy
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from skconvrelu import ConvexReLUClassifier, ConvexReLURegressor
+from skconvrelu.losses import Loss
 from skconvrelu.solution import Candidate
 from skconvrelu.solvers import SolverError
 
@@ -102,3 +104,62 @@ def test_a_sampler_from_outside():
     )
     assert ((model.arrangements_[:-1] != 0.0).sum(axis=0) == 1).all()
     assert model.score(X, y > 0.0) > 0.8
+
+
+class LogCosh(Loss):
+    """A toy loss, ``log cosh(f - y)``: a class of its own, and no line in the package."""
+
+    name = "log_cosh"
+
+    def value(self, F, Y):
+        r = np.abs(F - Y)
+        return (r + np.log1p(np.exp(-2.0 * r)) - np.log(2.0)).sum(axis=1)
+
+    def gradient(self, F, Y):
+        return np.tanh(F - Y)
+
+    def curvature_root(self, F, Y):
+        root = 1.0 / np.cosh(np.clip(F - Y, -300.0, 300.0))
+        return root[:, :, None] * np.eye(F.shape[1])
+
+    def conjugate(self, A, Y):
+        return (A * Y + 0.5 * (xlogy(1.0 + A, 1.0 + A) + xlogy(1.0 - A, 1.0 - A))).sum(axis=1)
+
+    def conjugate_size(self, A, Y):
+        parts = np.abs(xlogy(1.0 + A, 1.0 + A)) + np.abs(xlogy(1.0 - A, 1.0 - A))
+        return (np.abs(A * Y) + 0.5 * parts + 1.0 + np.abs(A)).sum(axis=1)
+
+    def dual_room(self, A, Y):
+        return 1.0 - np.abs(A)
+
+    def project_dual(self, A, Y):
+        return np.clip(A, -1.0, 1.0)
+
+    def outputs_at(self, A, Y):
+        return Y + np.arctanh(A)
+
+
+class LogCoshRegressor(ConvexReLURegressor):
+    def _loss(self):
+        return LogCosh()
+
+
+def test_a_loss_from_outside():
+    X, y = data()
+    y[::10] += 5.0
+    model = LogCoshRegressor(0.01, random_state=0, tol=1e-5).fit(X, y)
+    F = model.predict(X)
+    penalty = sum(np.linalg.norm(w) ** 2 for w in (model.coefs_[0], model.intercepts_[0], model.coefs_[1])) / 2
+    objective = np.log(np.cosh(F - y)).mean() + 0.01 * penalty
+    assert model.objective_ == pytest.approx(objective, rel=1e-9)
+    certificate = model.certificate_
+    assert certificate.lower_bound_searched <= model.objective_ * (1 + 1e-12)
+    assert certificate.gap_searched <= 1e-5
+    # another search cannot undercut the bound
+    other = LogCoshRegressor(0.01, random_state=5, tol=1e-5, n_arrangements=30).fit(X, y)
+    assert other.objective_ >= certificate.lower_bound_searched * (1 - 1e-9)
+    # it withstands outliers like the Huber loss
+    inliers = np.ones(len(y), dtype=bool)
+    inliers[::10] = False
+    squared = ConvexReLURegressor(0.01, random_state=0).fit(X, y)
+    assert np.abs(F - y)[inliers].mean() < np.abs(squared.predict(X) - y)[inliers].mean()
