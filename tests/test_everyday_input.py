@@ -19,7 +19,7 @@ from skconvrelu._trained import Options
 from skconvrelu.arrangements import sample_arrangements
 from skconvrelu.losses import coded_targets
 from skconvrelu.network import TwoLayerReLU
-from skconvrelu.search.column_generation import MAX_ROUNDS
+from skconvrelu.policy import DEFAULT
 from skconvrelu.theory import balanced_network, is_orthogonally_separable, rectified_ellipsoid, support_function
 
 pd = pytest.importorskip("pandas")
@@ -194,7 +194,8 @@ def test_class_weights_by_labels_of_every_kind():
 
 
 @pytest.mark.parametrize(
-    ("refine", "rounds"), [(True, MAX_ROUNDS), (np.True_, MAX_ROUNDS), (False, 0), (np.False_, 0), (1, 1), (0, 0)]
+    ("refine", "rounds"),
+    [(True, DEFAULT.max_rounds), (np.True_, DEFAULT.max_rounds), (False, 0), (np.False_, 0), (1, 1), (0, 0)],
 )
 def test_flags_of_numpy_are_flags(refine, rounds):
     assert Options.of(ConvexReLURegressor(refine=refine)).rounds == rounds
