@@ -17,6 +17,7 @@ from skconvrelu.certificate import Certificate
 from skconvrelu.losses import HardMargin
 from skconvrelu.problem import Problem
 from skconvrelu.program import ConvexProgram
+from skconvrelu.rounding import gamma, positive, row_lengths
 from skconvrelu.search.bounds import searched_bound, violation_level
 from skconvrelu.search.column_generation import Observe, Polish, Refined
 from skconvrelu.search.evidence import recall_of
@@ -56,7 +57,8 @@ def _over_given(
         program, solver=options.solver, tol=options.tol, max_iter=options.max_iter,
         start=start, n_jobs=options.n_jobs,
     )  # fmt: skip
-    solution = _in_cones(program, solution)
+    solution = solution.in_cones(program)
+    _check_cones(solution.cone_violation)
     certificate = Certificate(
         objective=solution.objective,
         lower_bound_solved=min(solution.dual_objective, solution.objective),
@@ -124,21 +126,35 @@ def _polisher(options: Options) -> Polish:
     return solve
 
 
-def _in_cones(program: ConvexProgram, solution: Solution) -> Solution:
-    solution = solution.in_cones(program)
-    if solution.cone_violation > OUTSIDE:
+def _check_cones(violation: float) -> None:
+    if violation > OUTSIDE:
         warnings.warn(
-            f"A vector of convex_coef_ is outside its cone, by {solution.cone_violation:.1g} of the longest; the network, "
+            f"A vector of convex_coef_ is outside its cone, by {violation:.1g} of the longest; the network, "
             "its objective and the bounds are not affected. Scale the features, or leave out samples of next to no weight.",
             ConvergenceWarning,
             stacklevel=7,
         )
-    return solution
+
+
+def _published_violation(problem: Problem, program: ConvexProgram, solution: Solution, gates: Array) -> float:
+    """By how much vectors are outside the cones of their gates (d, P) in the coordinates of the data, relative to the longest one.
+
+    A sample that is on the hyperplane of a gate but for rounding may count to either side.
+    """
+    if not program.constrained or not len(solution.blocks):
+        return 0.0
+    own, units = gates[:, program.block_patterns[solution.blocks]], problem.space.outward(solution.coef)
+    X = problem.X
+    sides, values = X @ own, X @ units.T
+    unclear = np.abs(sides) <= gamma(X.shape[1] + 2) * (np.abs(X) @ np.abs(own))
+    outside = np.where(unclear, np.abs(values), -np.where(sides >= 0.0, 1.0, -1.0) * values)
+    sizes = row_lengths(X)[:, None] * np.linalg.norm(units, axis=1).max()
+    return float((outside / positive(sizes)).max(initial=0.0))
 
 
 def _as_trained(problem: Problem, found: Refined, sampled: Array) -> Trained:
     """``sampled`` are the gates (d, P) that the search began with; a way to the row space and back would round them."""
-    solution = _in_cones(found.program, found.solution)
+    solution = found.solution.in_cones(found.program)
     certificate = Certificate(
         objective=solution.objective,
         lower_bound_solved=min(solution.dual_objective, solution.objective),
@@ -155,6 +171,7 @@ def _as_trained(problem: Problem, found: Refined, sampled: Array) -> Trained:
     gates = np.ascontiguousarray(problem.gates_outward(found.gates).T)
     if not found.program.shared:
         gates[:, : sampled.shape[1]] = sampled
+    _check_cones(max(solution.cone_violation, _published_violation(problem, found.program, solution, gates)))
     return Trained(found.program, solution, gates, certificate, found.objectives)
 
 

@@ -139,7 +139,8 @@ class _Samples:
         typical = float(np.exp(2.0 * np.mean(np.log(falling[falling > 0.0]))))
         lengths = np.sqrt(np.diagonal(self.moments)) * self.sizes
         logs = np.log(lengths[lengths > 0.0])
-        span = 2.0 * float(logs.mean() - logs.min()) - np.log(self.flattest)
+        # directions that are smaller than rounding makes of the others count as so large
+        span = min(2.0 * float(logs.mean() - logs.min()) - np.log(self.flattest), -np.log(np.finfo(float).eps))
         count = int(span / np.log(_PENALTY_STEP))
         wider = np.exp(np.linspace(0.0, span, 1 + count)) if count > 1 else np.ones(1)
         unit = np.sqrt(len(self.falling) + len(self.rising)) / len(lengths) / typical
