@@ -31,7 +31,7 @@ def test_a_large_penalty_is_where_to_begin(kind):
     assert approach(program, program.X[:5], np.random.RandomState(0), DEFAULT) is None
 
 
-@pytest.mark.parametrize("kind", ["squared_error", "log_loss-3", "quantile"])
+@pytest.mark.parametrize("kind", ["squared_error", "log_loss-3", pytest.param("quantile", marks=pytest.mark.slow)])
 def test_an_approach_ends_lower_than_as_many_steps_at_the_small_penalty_alone(kind):
     program = make_program(kind, n=60, d=4, fraction=1e-3)
     gates = np.random.default_rng(0).standard_normal((40, program.X.shape[1]))

@@ -78,7 +78,7 @@ def test_objective_never_increases_from_round_to_round(target):
     assert model.objective_ <= model.objectives_[-1] * (1 + 1e-9)
 
 
-@pytest.mark.parametrize("target", ["one", "two", "classes"])
+@pytest.mark.parametrize("target", ["one", "two", pytest.param("classes", marks=pytest.mark.slow)])
 def test_bitwise_the_same_whatever_n_jobs(target):
     estimator, X, y = data(target, n=60, d=4)
     models = [estimator(n_arrangements=10, random_state=5, n_jobs=n_jobs).fit(X, y) for n_jobs in (None, 2)]

@@ -129,7 +129,7 @@ def test_a_class_that_a_fold_lacks_has_probability_zero():
     np.testing.assert_array_equal(model.classes_, [0, 1, 2])
 
 
-@pytest.mark.parametrize("n_targets", [1, 3])
+@pytest.mark.parametrize("n_targets", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_n_jobs_does_not_change_the_model(n_targets):
     X, y = _curve()
     Y = y if n_targets == 1 else np.column_stack([y, -y, X[:, 0]])

@@ -18,7 +18,7 @@ def test_log_loss_with_a_fill_value_of_1e37(y):
     ConvexReLUClassifier(1e-3, arrangements="data", random_state=1).fit(X, y)
 
 
-@pytest.mark.parametrize("size", [1e20, 1e27, 1e40])
+@pytest.mark.parametrize("size", [pytest.param(1e20, marks=pytest.mark.slow), 1e27, 1e40])
 @pytest.mark.parametrize("loss", ["poisson", "squared_error", "log_loss"])
 def test_large_features_at_a_small_penalty(loss, size):
     rng = np.random.default_rng(0)

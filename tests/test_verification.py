@@ -269,6 +269,7 @@ def three(X, y):
     return [first, *(ConvexReLURegressor(first.beta_, random_state=seed, tol=1e-2).fit(X, y) for seed in (1, 2))]
 
 
+@pytest.mark.slow
 def test_diabetes_as_it_is_shipped():
     X, y = load_diabetes(return_X_y=True)
     X, y = X[:150, :5], y[:150]

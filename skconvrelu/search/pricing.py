@@ -186,7 +186,9 @@ def _climb_apart(
     X = program.X
     sides = signed_axes(program.Y.shape[1])
     tasks, owners = [], []
-    ascending, walked = policy.has_many_rows(program), policy.is_walked(program)
+    ascending = policy.has_many_rows(program)
+    # only the best of these go on
+    n_walks = -(-n_starts // 4) if policy.is_walked(program) else 0
     step = _ASCENDING if ascending else min(_BATCH, max(1, CHUNK // len(X)))
     for side in sides:
         signed = dual @ side
@@ -197,11 +199,11 @@ def _climb_apart(
             for first in range(0, len(starts), step):
                 tasks.append(delayed(_improve)(X, signed, starts[first : first + step], level, whitening, ascending))
                 owners.append((side, independent))
-        if walked:
-            tasks.append(delayed(_walked)(X, signed, whitening.draw(n_starts, rng) @ X.T > 0.0))
+        if n_walks:
+            tasks.append(delayed(_walked)(X, signed, whitening.draw(n_walks, rng) @ X.T > 0.0))
             owners.append((side, True))
     ends = Parallel(n_jobs=n_jobs, prefer="threads")(tasks)
-    count = n_starts * len(sides) * (2 if walked else 1)
+    count = (n_starts + n_walks) * len(sides)
     results = [
         (Units(U, np.tile(side, (len(U), 1))), values, independent)
         for (U, values), (side, independent) in zip(ends, owners, strict=True)
