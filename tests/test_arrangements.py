@@ -278,3 +278,12 @@ def test_bounds_hold_whatever_the_scaling(scales):
 def test_shapes_of_images_are_integers(shapes):
     with pytest.raises(ValueError, match="_shape must be a tuple of integers"):
         sample_arrangements(np.ones((3, 4)), 5, kind="patches", image_shape=shapes[0], patch_shape=shapes[1])
+
+
+def test_patterns_of_gates_whose_products_underflow():
+    """A sample beside the hyperplane of a tiny gate is beside it all the same."""
+    X = np.array([[1.0, 0.0], [0.0, 1e-152], [0.0, -1e-152], [1.0, 1e-152]])
+    gates = np.array([[0.0, 0.0, 1e-170], [-1e-178, 1e-178, -1e-178]])
+    expected = np.array([[True, False, True, False], [True, True, False, True], [True, False, True, True]])
+    np.testing.assert_array_equal(patterns_of(X, gates), expected)
+    np.testing.assert_array_equal(patterns_of(X, 1e178 * gates), expected)

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu.rounding import powers_of_two
+
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
@@ -14,7 +16,7 @@ Mask = NDArray[np.bool_]
 def patterns_of(X: Any, gates: Array) -> Mask:
     """Patterns ``1[X g >= 0]`` as rows, bool (P, n); X X or sparse (n, d), gates (d, P)."""
     try:
-        values = np.asarray(X @ gates)
+        values = np.asarray(X @ _of_moderate_size(gates))
         if values.ndim != 2:
             raise ValueError(f"their product has shape {values.shape}.")
     except (TypeError, ValueError) as error:
@@ -22,6 +24,14 @@ def patterns_of(X: Any, gates: Array) -> Mask:
             f"X (n, d) and gates (d, P) must be matrices of numbers that can be multiplied: {error}"
         ) from error
     return np.ascontiguousarray((values >= 0.0).T)
+
+
+def _of_moderate_size(gates: Array) -> Array:
+    """The same patterns from gates whose largest entries are about one: products of tiny ones are no numbers any more, but zeros."""
+    gates = np.asarray(gates)
+    if gates.dtype.kind != "f" or gates.ndim != 2:
+        return gates
+    return np.asarray(gates / powers_of_two(np.abs(gates).max(axis=0, initial=0.0)))
 
 
 def merge_patterns(X: Any, gates: Array) -> tuple[Array, Mask]:
