@@ -187,8 +187,7 @@ def _climb_apart(
     sides = signed_axes(program.Y.shape[1])
     tasks, owners = [], []
     ascending = policy.has_many_rows(program)
-    # only the best of these go on
-    n_walks = -(-n_starts // 4) if policy.is_walked(program) else 0
+    n_walks = n_starts if policy.is_walked(program) else 0
     step = _ASCENDING if ascending else min(_BATCH, max(1, CHUNK // len(X)))
     for side in sides:
         signed = dual @ side
