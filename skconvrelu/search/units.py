@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skconvrelu._products import cached_parts, row_parts
+from skconvrelu.arrangements._patterns import patterns_of
 from skconvrelu.program import ConvexProgram
 from skconvrelu.rounding import lengths_of_any_size, positive
 from skconvrelu.solution import Solution
@@ -81,7 +82,7 @@ class Units:
         """Patterns (m, n) of the gates."""
         gates, patterns = self.gates(X), np.empty((len(self), len(X)), dtype=bool)
         for rows in row_parts(len(X), len(self)):
-            patterns[:, rows] = (X[rows] @ gates.T >= 0.0).T
+            patterns[:, rows] = patterns_of(X[rows], gates.T)
         return patterns
 
     def scaled(self, size: float, columns: Array) -> Units:
