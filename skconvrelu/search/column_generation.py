@@ -87,8 +87,7 @@ def refine(
         units = first_rounds(program.smoothed(policy.rounded), units, tol, rng, n_jobs, policy=policy, fresh=fresh)
     elif fresh and program.X.size >= policy.approached:
         units = approach(program, gates, rng, policy, n_jobs) or units
-    search = _Search(program, gates, polish, tol, rng, policy, n_jobs, observe)
-    search.unsolved = policy.unsolved_rounds(share)
+    search = _Search(program, gates, polish, tol, rng, policy, n_jobs, observe, share)
     if start is not None:
         search.keep(start)
     return search.run(units, max_rounds)
@@ -117,6 +116,7 @@ class _Search:
         policy: Policy,
         n_jobs: int | None,
         observe: Observe | None,
+        share: int,
     ) -> None:
         self.program, self.gates, self.polish, self.policy = program, gates, polish, policy
         self.smooth = program.smoothed(policy.rounded)  # for the steps that need gradients
@@ -137,7 +137,7 @@ class _Search:
             0.0  # seconds of descent or of the convex program in the last round, whichever takes longer, as predicted
         )
         self.spent = 0.0  # ... in all convex programs
-        self.unsolved = policy.unsolved  # rounds left whose program may end unsolved
+        self.unsolved = policy.unsolved_rounds(share)  # rounds left whose program may end unsolved
         self.met = True  # whether the last convex program reached the accuracy asked for
         self.entering = no_units(program)  # units that the last look met above beta
         self.result: Refined | None = None
