@@ -39,7 +39,7 @@ class Policy:
     new_units, new_units_of_many : int
         Units that a round may add, beside as many as there are; and with so many samples that the first rounds see a part of them.
     units_per_target : float
-        Units for each entry of the targets beyond which (and ``new_units``) none are added: an optimum needs one.
+        Units for each entry of the targets beyond which (and ``new_units``) the shortest leave as new ones enter: an optimum needs one.
     few_violators, most_effort : float
         Violators found, as a share of the units, below which the next round has twice as many starts; and how many times as many at most.
     stalled, patience : float, int
@@ -218,7 +218,7 @@ class Policy:
         return -(-self.unsolved // n_searches)
 
     def most_units(self, program: ConvexProgram) -> int:
-        """Units beyond which a round adds none."""
+        """Units beyond which the shortest leave as new ones enter."""
         return int(self.units_per_target * program.Y.size) + self.new_units
 
 

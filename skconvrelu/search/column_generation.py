@@ -23,7 +23,7 @@ from skconvrelu.search.beta_path import approach
 from skconvrelu.search.bounds import searched_bound, violation_level
 from skconvrelu.search.descent import descend
 from skconvrelu.search.evidence import Evidence, Refined, as_looked, last_look
-from skconvrelu.search.new_units import first_units, newcomers
+from skconvrelu.search.new_units import first_units, newcomers, strongest
 from skconvrelu.search.nonnegative_lasso import rescale
 from skconvrelu.search.pricing import Found, look, search_seconds, unit_prices
 from skconvrelu.search.subsample import descend_in_time, first_rounds
@@ -196,8 +196,9 @@ class _Search:
             entering = self.entering + violators
             self.entering = no_units(self.program)
             most = max(policy.new_units_of_many if policy.sees_parts(self.program) else policy.new_units, len(units))
-            room = max(0, policy.most_units(self.program) - len(units))
-            units = units + newcomers(self.program, entering[: min(most, room)], units)
+            entering = entering[: min(most, policy.most_units(self.program) // 2)]
+            units = strongest(self.program, units, policy.most_units(self.program) - len(entering))
+            units = units + newcomers(self.program, entering, units)
         return self._close()
 
     def _given_up(self, rounds: int) -> str:

@@ -37,3 +37,11 @@ def newcomers(program: ConvexProgram, found: Units, units: Units) -> Units:
     if len(units):
         return found.scaled(1e-3 * float(np.median(np.linalg.norm(units.coef * columns, axis=1))), columns)
     return found.scaled(_small_size(program, columns), columns)
+
+
+def strongest(program: ConvexProgram, units: Units, most: int) -> Units:
+    """The longest units, at most so many, in their order: the others make room for new ones."""
+    if len(units) <= most:
+        return units
+    lengths = np.linalg.norm(units.coef * column_sizes(program.X), axis=1)
+    return units[np.sort(np.argsort(-lengths, kind="stable")[:most])]
