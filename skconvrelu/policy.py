@@ -75,7 +75,7 @@ class Policy:
     look_seconds : float
         Seconds of one look that these may take.
     walked : int
-        Numbers in X up to which exact walks are added to them.
+        Numbers in X up to which exact walks are added to them where directions of the samples differ in size.
     last_starts, in_vain : int
         Independent starts, and looks without a rediscovery, after which the last look ends.
     provable : tuple of int
@@ -210,7 +210,7 @@ class Policy:
         return not program.shared and d <= len(self.provable) and n <= self.provable[d - 1]
 
     def is_walked(self, program: ConvexProgram) -> bool:
-        """Whether exact walks are added to the climbs of a look; what is proven needs none."""
+        """Whether exact walks may be added to the climbs of a look; what is proven needs none."""
         return program.X.size <= self.walked and not self.is_provable(program)
 
     def unsolved_rounds(self, n_searches: int) -> int:

@@ -20,7 +20,7 @@ from skconvrelu.search.nonnegative_lasso import rescale
 from skconvrelu.search.nonnegative_quadratic import minimise_nonnegative
 from skconvrelu.search.pricing import _distinct, look, search_violators
 from skconvrelu.search.units import Units, signed_axes
-from skconvrelu.search.whitening import Whitening
+from skconvrelu.search.whitening import Spread, Whitening
 from skconvrelu.solution import Solution
 from skconvrelu.solvers.interior_point import InteriorPoint
 
@@ -254,10 +254,11 @@ def test_climbing_and_walking_find_the_maximum_far_from_zero(offset, seed):
 
 def test_climbing_of_the_present_size_has_the_penalties_of_old():
     X, dual = far_from_zero(200, 5, 0.0)
-    assert len(_Samples.of(X, dual).penalties()) == len(PENALTIES)
+    assert len(_Samples.of(X, dual, Spread(X)).penalties()) == len(PENALTIES)
     far, _ = far_from_zero(200, 5, 1e4)
-    assert len(_Samples.of(far, dual).penalties()) > len(PENALTIES)
-    scaled = _Samples.of(X * 10.0 ** np.arange(0, -10, -2), dual).penalties()
+    assert len(_Samples.of(far, dual, Spread(far)).penalties()) > len(PENALTIES)
+    X = X * 10.0 ** np.arange(0, -10, -2)
+    scaled = _Samples.of(X, dual, Spread(X)).penalties()
     assert max(scaled) / min(scaled) > 1e6
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 from skconvrelu._products import row_parts
 from skconvrelu.rounding import power_of_two
 from skconvrelu.search.gradient_ascent import STEPS, ascend
-from skconvrelu.search.whitening import Whitening, column_sizes
+from skconvrelu.search.whitening import Spread, Whitening, column_sizes
 
 Array = NDArray[np.float64]
 DType = type[np.float32] | type[np.float64]
@@ -31,8 +30,6 @@ SCHEDULE = (8,) * 10 + (12,) * 5 + (20,) * 4
 SETTLE = (60,) * 6
 #: penalty parameters in units of sqrt(n) / d for a typical column; neither is best on all data, so starts are shared between them
 PENALTIES = (4.0, 10.0)
-#: how far neighbouring ones are apart where the directions of X differ in size by more than two such steps, each of which serves some
-_PENALTY_STEP = 1e2
 #: sizes of columns, beside the largest, at which single precision cannot hold both
 _APART = 2.0**-40
 #: ... and share of the variance that the flattest direction has, where columns have one size, at which their differences are lost in it
@@ -63,6 +60,7 @@ def climb(
     schedule: Sequence[int] = SCHEDULE,
     dtype: DType = np.float64,
     level: float = 0.0,
+    spread: Spread | None = None,
 ) -> Array:
     """Improve starts by the convex-concave procedure.
 
@@ -79,6 +77,8 @@ def climb(
         Of the products; prices are compared in float64.
     level : float, default=0.0
         Length that starts are given, about the price expected; 0.0 takes their own prices.
+    spread : Spread, default=None
+        Of ``X``, where it is known already.
 
     Returns
     -------
@@ -90,9 +90,10 @@ def climb(
     lengths = np.full(len(U), level) if level > 0.0 else np.maximum(before, 0.1 * np.abs(before).max(initial=0.0))
     begin = start * lengths[:, None]
     found = np.empty_like(start)
-    samples = _Samples.of(X, dual)
+    spread = Spread(X) if spread is None else spread
+    samples = _Samples.of(X, dual, spread)
     penalties = samples.penalties()
-    dtype = np.float64 if samples.flattest < _FLAT or samples.sizes.min() < _APART * samples.sizes.max() else dtype
+    dtype = np.float64 if spread.flattest < _FLAT or spread.sizes.min() < _APART * spread.sizes.max() else dtype
     for offset, penalty in enumerate(penalties):
         part = slice(offset, None, len(penalties))
         found[part] = _alternate(samples, begin[part], schedule, penalty, dtype)
@@ -107,23 +108,21 @@ class _Samples:
     Single precision holds nothing of what is smaller than 1e-38.
     """
 
-    sizes: Array  # (d,), of the columns
+    spread: Spread
     unit: float  # of the dual
     rising: Array
     gain: Array
     falling: Array
     loss: Array
     square: Array  # falling' falling
-    moments: Array  # of all samples
 
     @classmethod
-    def of(cls, X: Array, dual: Array) -> _Samples:
-        sizes = column_sizes(X)
+    def of(cls, X: Array, dual: Array, spread: Spread) -> _Samples:
         unit = np.exp2(power_of_two(float(np.abs(dual).max(initial=0.0))))
-        X, dual = X / sizes, dual / unit
+        X, dual = X / spread.sizes, dual / unit
         rising, falling = X[dual > 0.0], X[dual < 0.0]
         return cls(
-            sizes, unit, rising, dual[dual > 0.0], falling, -dual[dual < 0.0], falling.T @ falling, X.T @ X
+            spread, unit, rising, dual[dual > 0.0], falling, -dual[dual < 0.0], falling.T @ falling
         )  # fmt: skip
 
     def penalties(self) -> list[float]:
@@ -132,33 +131,19 @@ class _Samples:
         One serves directions in which the samples have about one size. Features far from zero beside their spread, or columns of
         different sizes, leave directions that are much smaller, which only a larger one moves along in as many steps as there are.
         """
-        falling = np.sqrt(np.diagonal(self.square)) * self.sizes
+        falling = np.sqrt(np.diagonal(self.square)) * self.spread.sizes
         if not falling.any():
             return [1.0]
         # of a typical column: a few large ones, such as the constant one beside small features, say nothing about the others
         typical = float(np.exp(2.0 * np.mean(np.log(falling[falling > 0.0]))))
-        lengths = np.sqrt(np.diagonal(self.moments)) * self.sizes
-        logs = np.log(lengths[lengths > 0.0])
-        # directions that are smaller than rounding makes of the others count as so large
-        span = min(2.0 * float(logs.mean() - logs.min()) - np.log(self.flattest), -np.log(np.finfo(float).eps))
-        count = int(span / np.log(_PENALTY_STEP))
-        wider = np.exp(np.linspace(0.0, span, 1 + count)) if count > 1 else np.ones(1)
-        unit = np.sqrt(len(self.falling) + len(self.rising)) / len(lengths) / typical
+        wider = np.exp(np.linspace(0.0, self.spread.ratio, 1 + self.spread.steps)) if self.spread.steps else np.ones(1)
+        unit = np.sqrt(len(self.falling) + len(self.rising)) / len(falling) / typical
         return [float(unit * penalty * factor) for factor in wider for penalty in PENALTIES]
-
-    @cached_property
-    def flattest(self) -> float:
-        """The least eigenvalue of the moments where columns have length one, rounding at least."""
-        lengths = np.sqrt(np.diagonal(self.moments))
-        used = lengths > 0.0
-        cosines = self.moments[np.ix_(used, used)] / lengths[used][:, None] / lengths[used]
-        least = float(np.linalg.eigvalsh(cosines)[0]) if used.any() else 1.0
-        return max(least, float(np.finfo(float).eps))
 
 
 def _alternate(samples: _Samples, U: Array, schedule: Sequence[int], tau: float, dtype: DType) -> Array:
     """The procedure itself; returns vectors whose direction is the answer, and whose length tends to its price."""
-    sizes, d = samples.sizes, U.shape[1]
+    sizes, d = samples.spread.sizes, U.shape[1]
     squares = np.square(sizes)
     # vectors have about the length of a price
     U = U / samples.unit * sizes

@@ -127,7 +127,7 @@ def search_violators(
     level : float
         Prices above it are violations.
     policy : Policy
-        How many samples are climbed, and how few walked.
+        How many samples are climbed, and how few of features far from zero walked.
     neighbours : bool, default=True
         Start beside the present units, too.
     from_gates : bool, default=False
@@ -187,7 +187,7 @@ def _climb_apart(
     sides = signed_axes(program.Y.shape[1])
     tasks, owners = [], []
     ascending = policy.has_many_rows(program)
-    n_walks = n_starts if policy.is_walked(program) else 0
+    n_walks = n_starts if whitening.spread.steps and policy.is_walked(program) else 0
     step = _ASCENDING if ascending else min(_BATCH, max(1, CHUNK // len(X)))
     for side in sides:
         signed = dual @ side
@@ -225,7 +225,8 @@ def _climb_shared(
         for side in known:
             near = units.coef[np.argsort(-(units.directions @ side), kind="stable")[: max(5, len(units) // 5)]]
             starts.append((side, _neighbour_starts(near, whitening, count, rng)))
-    ends = climb_shared(X, dual, starts, level=level, ascending=policy.has_many_rows(program), n_jobs=n_jobs)
+    ascending = policy.has_many_rows(program)
+    ends = climb_shared(X, dual, starts, level=level, ascending=ascending, spread=whitening.spread, n_jobs=n_jobs)
     results = [(found, values, i < len(blind)) for i, (found, values) in enumerate(ends)]
     if len(units) and neighbours:  # a present unit may do better in another direction
         own = units.coef / units.norms()[:, None]
@@ -242,13 +243,13 @@ def _improve(
         if ascending:
             U = ascend(X, signed[:, None], starts, np.ones((len(starts), 1)), free=False)
             return U, price(X, signed, U)
-        U = climb(X, signed, starts, dtype=np.float32, level=level)
+        U = climb(X, signed, starts, dtype=np.float32, level=level, spread=whitening.spread)
         prices = price(X, signed, U)
         close = np.flatnonzero(prices > _PROMISING * level)
         alone = np.ones((len(close), 1))
         close = close[_distinct(whitening.directions(U[close]), prices[close], alone, 0.9999)[:_SETTLED]]
         if len(close):
-            U[close] = climb(X, signed, U[close], schedule=SETTLE, level=level)
+            U[close] = climb(X, signed, U[close], schedule=SETTLE, level=level, spread=whitening.spread)
             prices[close] = price(X, signed, U[close])
     return U, prices
 
@@ -265,7 +266,7 @@ def _independent_starts(
     X: Array, signed: Array, whitening: Whitening, count: int, from_gates: bool, rng: np.random.RandomState
 ) -> Array:
     """Directions ``X' D lambda`` of random patterns, in units of the columns: a step of the convex-concave procedure from random gates."""
-    gates, squares = whitening.draw(count, rng), np.square(whitening.sizes)
+    gates, squares = whitening.draw(count, rng), np.square(whitening.spread.sizes)
     if from_gates:
         return gates
     starts = np.empty((count, X.shape[1]))

@@ -15,6 +15,7 @@ from skconvrelu.program import ConvexProgram
 from skconvrelu.search.convex_concave import climb, pulls
 from skconvrelu.search.gradient_ascent import ascend
 from skconvrelu.search.units import Units, no_units
+from skconvrelu.search.whitening import Spread
 
 Array = NDArray[np.float64]
 
@@ -42,6 +43,7 @@ def climb_shared(
     *,
     level: float,
     ascending: bool,
+    spread: Spread,
     n_jobs: int | None,
 ) -> list[tuple[Units, Array]]:
     """Improve starts: each item is a direction (K,) and starts (m, d) for it; each answer units and their prices, best first."""
@@ -50,11 +52,12 @@ def climb_shared(
             delayed(_ascend)(X, dual, side, begin) for side, begin in starts
         )
     first = Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(_along)(X, dual, side, begin, level) for side, begin in starts
+        delayed(_along)(X, dual, side, begin, level, spread) for side, begin in starts
     )
+    most = max(1, _ALTERNATED // max(len(starts), 1))
     return list(
         Parallel(n_jobs=n_jobs, prefer="threads")(
-            delayed(_alternate)(X, dual, found, max(1, _ALTERNATED // max(len(starts), 1)), level) for found in first
+            delayed(_alternate)(X, dual, found, most, level, spread) for found in first
         )
     )
 
@@ -70,9 +73,9 @@ def sides_of(
     return blind, units.directions[chosen]
 
 
-def _along(X: Array, dual: Array, side: Array, starts: Array, level: float) -> Array:
+def _along(X: Array, dual: Array, side: Array, starts: Array, level: float, spread: Spread) -> Array:
     with one_blas_thread():
-        return climb(X, dual @ side, starts, dtype=np.float32, level=level)
+        return climb(X, dual @ side, starts, dtype=np.float32, level=level, spread=spread)
 
 
 def _ascend(X: Array, dual: Array, side: Array, starts: Array) -> tuple[Units, Array]:
@@ -84,7 +87,7 @@ def _ascend(X: Array, dual: Array, side: Array, starts: Array) -> tuple[Units, A
     return Units(U[order], directions[order]), prices[order]
 
 
-def _alternate(X: Array, dual: Array, U: Array, most: int, level: float) -> tuple[Units, Array]:
+def _alternate(X: Array, dual: Array, U: Array, most: int, level: float, spread: Spread) -> tuple[Units, Array]:
     """Alternate unit and direction for the most promising starts."""
     with one_blas_thread():
         directions, prices = best_directions(X, dual, U)
@@ -92,7 +95,7 @@ def _alternate(X: Array, dual: Array, U: Array, most: int, level: float) -> tupl
         U, directions, prices = U[order], directions[order], prices[order]
         for i in np.flatnonzero(prices > _PROMISING * level)[:most]:
             for _ in range(_TIMES):
-                u = climb(X, dual @ directions[i], U[i : i + 1], schedule=_SHORT, level=level)
+                u = climb(X, dual @ directions[i], U[i : i + 1], schedule=_SHORT, level=level, spread=spread)
                 side, price = best_directions(X, dual, u)
                 gain = price[0] - prices[i]
                 if gain > 0.0:

@@ -7,6 +7,7 @@ units look alike whose hyperplanes lie on opposite sides of the data; here they 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,53 @@ Array = NDArray[np.float64]
 
 #: variances below this share of the largest, once the columns are scaled, count as so much
 _LEAST = 1e-12
+#: how far neighbouring penalty parameters of a climb are apart where the squared sizes of directions differ by more than two such steps
+_STEP = 1e2
+
+
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """How much the columns of X, and directions of its samples, differ in size; formed when first asked for."""
+
+    X: Array
+
+    @cached_property
+    def sizes(self) -> Array:
+        """Of the columns (d,), see :func:`column_sizes`."""
+        return column_sizes(self.X)
+
+    @cached_property
+    def _moments(self) -> Array:
+        scaled = self.X / self.sizes
+        return np.asarray(scaled.T @ scaled)
+
+    @cached_property
+    def flattest(self) -> float:
+        """The least eigenvalue of the second moments where columns have length one, rounding at least."""
+        lengths = np.sqrt(np.diagonal(self._moments))
+        used = lengths > 0.0
+        cosines = self._moments[np.ix_(used, used)] / lengths[used][:, None] / lengths[used]
+        least = float(np.linalg.eigvalsh(cosines)[0]) if used.any() else 1.0
+        return max(least, float(np.finfo(float).eps))
+
+    @cached_property
+    def ratio(self) -> float:
+        """Logarithm of how much smaller the squared size of the smallest direction is than that of a typical column.
+
+        Large for features far from zero beside their spread, and for columns of different sizes. Directions that are smaller than rounding
+        makes of the others count as so large.
+        """
+        lengths = np.sqrt(np.diagonal(self._moments)) * self.sizes
+        logs = np.log(lengths[lengths > 0.0])
+        if not len(logs):
+            return 0.0
+        return min(2.0 * float(logs.mean() - logs.min()) - np.log(self.flattest), -np.log(np.finfo(float).eps))
+
+    @property
+    def steps(self) -> int:
+        """How many penalty parameters of a climb the directions need, one after another, beside the first."""
+        count = int(self.ratio / np.log(_STEP))
+        return count if count > 1 else 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,23 +78,24 @@ class Whitening:
         on the correlations of the columns.
     inward : ndarray of shape (d, d)
         Its inverse.
-    sizes : ndarray of shape (d,)
-        Of the columns of X, see :func:`column_sizes`.
+    spread : Spread
+        Of the samples, whatever their weights.
     """
 
     outward: Array
     inward: Array
-    sizes: Array
+    spread: Spread
 
     @classmethod
     def of(cls, X: Array, weights: Array) -> Whitening:
         """From the weighted second moments of the columns, which are brought to one size first."""
-        sizes = column_sizes(X)
+        spread = Spread(X)
+        sizes = spread.sizes
         scaled = X / sizes
         values, vectors = np.linalg.eigh((scaled * weights[:, None]).T @ scaled)
         # samples that are all zero tell no direction from another
         roots = np.sqrt(np.maximum(values, _LEAST * values[-1])) if values[-1] > 0.0 else np.ones_like(values)
-        return cls((vectors / roots) / sizes[:, None], (vectors * roots).T * sizes, sizes)
+        return cls((vectors / roots) / sizes[:, None], (vectors * roots).T * sizes, spread)
 
     def draw(self, count: int, rng: np.random.RandomState) -> Array:
         """Random gates (count, d)."""
