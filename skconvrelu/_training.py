@@ -264,7 +264,7 @@ def _more_evidence(
         count = most if deadline is None else min(most, 16 * 2**batch)
         found = search_violators(
             program, dual, units, rng, n_starts=count, level=level, policy=options.policy,
-            neighbours=batch == 0, from_gates=batch % 2 == 1, n_jobs=options.n_jobs,
+            neighbours=batch == 0, from_gates=batch % 2 == 1, walks=True, n_jobs=options.n_jobs,
         )  # fmt: skip
         rediscovered |= found.rediscovered
         tally, largest = tally + found.tally, max(largest, found.largest)

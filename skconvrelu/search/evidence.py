@@ -165,7 +165,7 @@ def last_look(
         found = search_violators(
             program, dual, units, rng,
             n_starts=starts_per_side(program, policy), level=violation_level(program, tol), neighbours=not tally.n_starts,
-            policy=policy, from_gates=in_vain % 2 == 1, n_jobs=n_jobs,
+            policy=policy, from_gates=in_vain % 2 == 1, walks=True, n_jobs=n_jobs,
         )  # fmt: skip
         entering = entering + found.violators
         tally = tally + found.tally

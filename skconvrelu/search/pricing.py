@@ -108,6 +108,7 @@ def search_violators(
     policy: Policy,
     neighbours: bool = True,
     from_gates: bool = False,
+    walks: bool = False,
     n_jobs: int | None = None,
 ) -> Found:
     """Maximise the price over all arrangements for every output and sign.
@@ -133,13 +134,16 @@ def search_violators(
     from_gates : bool, default=False
         Independent starts are random gates themselves instead of the directions that their patterns pull in: starts of another kind,
         for where these miss what is known.
+    walks : bool, default=False
+        Walk (:mod:`skconvrelu.search.facets`) wherever samples are few enough, not only where climbs are poor: where directions of the
+        samples differ in size.
     n_jobs : int, default=None
         Threads that share the starts.
     """
     whitening = Whitening.of(program.X, program.weights)
     climbed = _climb_shared if program.shared else _climb_apart
     results, count = climbed(
-        program, dual, units, whitening, rng, n_starts, level, policy, neighbours, from_gates, n_jobs
+        program, dual, units, whitening, rng, n_starts, level, policy, neighbours, from_gates, walks, n_jobs
     )
     alone = [(found, values) for found, values, independent in results if independent]
     prices = np.concatenate([values for _, values, _ in results])
@@ -180,14 +184,14 @@ def unit_prices(program: ConvexProgram, dual: Array, units: Units) -> Array:
 
 def _climb_apart(
     program: ConvexProgram, dual: Array, units: Units, whitening: Whitening, rng: np.random.RandomState,
-    n_starts: int, level: float, policy: Policy, neighbours: bool, from_gates: bool, n_jobs: int | None,
+    n_starts: int, level: float, policy: Policy, neighbours: bool, from_gates: bool, walks: bool, n_jobs: int | None,
 ) -> tuple[list[tuple[Units, Array, bool]], int]:  # fmt: skip
     """Where starts ended, their prices and whether they were independent; for each output and sign. And how many were."""
     X = program.X
     sides = signed_axes(program.Y.shape[1])
     tasks, owners = [], []
     ascending = policy.has_many_rows(program)
-    n_walks = n_starts if whitening.spread.steps and policy.is_walked(program) else 0
+    n_walks = n_starts if policy.is_walked(program) and (walks or whitening.spread.steps) else 0
     step = _ASCENDING if ascending else min(_BATCH, max(1, CHUNK // len(X)))
     for side in sides:
         signed = dual @ side
@@ -212,7 +216,7 @@ def _climb_apart(
 
 def _climb_shared(
     program: ConvexProgram, dual: Array, units: Units, whitening: Whitening, rng: np.random.RandomState,
-    n_starts: int, level: float, policy: Policy, neighbours: bool, from_gates: bool, n_jobs: int | None,
+    n_starts: int, level: float, policy: Policy, neighbours: bool, from_gates: bool, walks: bool, n_jobs: int | None,
 ) -> tuple[list[tuple[Units, Array, bool]], int]:  # fmt: skip
     """The same for units that feed all outputs: a unit is its vector and its direction, and both must be found again."""
     X = program.X
@@ -265,7 +269,11 @@ def _walked(X: Array, signed: Array, patterns: NDArray[np.bool_]) -> tuple[Array
 def _independent_starts(
     X: Array, signed: Array, whitening: Whitening, count: int, from_gates: bool, rng: np.random.RandomState
 ) -> Array:
-    """Directions ``X' D lambda`` of random patterns, in units of the columns: a step of the convex-concave procedure from random gates."""
+    """Directions ``X' D lambda`` of random patterns: steps of the convex-concave procedure from random gates.
+
+    They are taken in units of the columns, or large columns would hide what the others can do; where directions of the samples differ in
+    size every other one is taken as it is, or small columns, whose weights the penalty does not let grow, would hide what the large ones do.
+    """
     gates, squares = whitening.draw(count, rng), np.square(whitening.spread.sizes)
     if from_gates:
         return gates
@@ -273,7 +281,11 @@ def _independent_starts(
     step = max(1, CHUNK // len(X))
     for first in range(0, count, step):
         part = slice(first, first + step)
-        starts[part] = ((gates[part] @ X.T > 0.0) * signed) @ X / squares
+        starts[part] = ((gates[part] @ X.T > 0.0) * signed) @ X
+    if whitening.spread.steps:
+        starts[::2] /= squares
+    else:
+        starts /= squares
     return starts
 
 
