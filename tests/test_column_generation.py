@@ -278,9 +278,8 @@ def test_losses_with_kinks_reach_their_gap(loss, seed):
     rng = np.random.default_rng(seed)
     X = rng.uniform(-1.0, 1.0, size=(120, 2))
     y = np.abs(X[:, 0]) + X[:, 1] + 0.5 * rng.standard_normal(120)
-    for random_state in range(2):
-        model = ConvexReLURegressor(1e-3, loss=loss, quantile=0.9, tol=1e-2, random_state=random_state).fit(X, y)
-        assert model.certificate_.gap_searched <= 1e-2
+    model = ConvexReLURegressor(1e-3, loss=loss, quantile=0.9, tol=1e-2, random_state=0).fit(X, y)
+    assert model.certificate_.gap_searched <= 1e-2
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

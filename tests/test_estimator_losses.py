@@ -171,7 +171,7 @@ def test_parameters_of_losses_are_validated(loss, name, value):
 
 @pytest.mark.parametrize("name", REGRESSION)
 def test_search_beats_sampling_with_every_regression_loss(name):
-    X, y = regression_data(n=80)
+    X, y = regression_data(n=50)
     Y = targets(name, y)
     found = ConvexReLURegressor(0.01, loss=name, tol=1e-3, random_state=0).fit(X, Y)
     sampled = ConvexReLURegressor(0.01, loss=name, tol=1e-3, refine=False, n_arrangements=300, random_state=0).fit(X, Y)
@@ -187,7 +187,7 @@ def test_search_beats_sampling_with_every_regression_loss(name):
 
 @pytest.mark.parametrize("name", CLASSIFICATION)
 def test_search_beats_sampling_with_every_classification_loss(name):
-    X, y = labels(3, n=80)
+    X, y = labels(3, n=50)
     X = StandardScaler().fit_transform(X)
     found = ConvexReLUClassifier(0.005, loss=name, tol=1e-3, random_state=0).fit(X, y)
     sampled = ConvexReLUClassifier(0.005, loss=name, tol=1e-3, refine=False, n_arrangements=300, random_state=0).fit(

@@ -158,7 +158,7 @@ def test_weighing_takes_no_more_work_than_a_piece():
     assert _newton_steps(replace(three, shared=True), 10, 60) == 0
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_alternation_gains_more_than_its_steps_alone_where_features_are_many(seed):
     """A round of the search: a network, and units that violate dual feasibility, at a thousandth of the weight of the others."""
     program = make_program("squared_error", n=200, d=40, seed=seed, fraction=0.1)

@@ -271,8 +271,8 @@ def _independent_starts(
 ) -> Array:
     """Directions ``X' D lambda`` of random patterns: steps of the convex-concave procedure from random gates.
 
-    They are taken in units of the columns, or large columns would hide what the others can do; where directions of the samples differ in
-    size every other one is taken as it is, or small columns, whose weights the penalty does not let grow, would hide what the large ones do.
+    They are taken in units of the columns, or large columns would hide what the others can do. Where directions of the samples differ
+    in size every other one is taken as it is: weights of small columns, which cost much, would hide what the large ones can do.
     """
     gates, squares = whitening.draw(count, rng), np.square(whitening.spread.sizes)
     if from_gates:
