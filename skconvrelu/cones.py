@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu._products import CHUNK, ColumnProducts
+from skconvrelu._products import ColumnProducts
 from skconvrelu.rounding import gamma, row_lengths
+from skconvrelu.rows import in_memory
 
 #: rows above which bounds are first looked for with fewer constraints, of which this many are enough for most cones: a larger cone, a
 #: longer projection, and so an upper bound
@@ -96,9 +97,8 @@ def _squeeze(
     rows = np.flatnonzero(X.any(axis=1))
     A = np.ascontiguousarray(X[rows])
     products: ColumnProducts | None = None
-    step = max(1, CHUNK // (8 * max(n, d * d)))
-    for start in range(0, len(V), step):
-        part = np.arange(start, min(start + step, len(V)))
+    for some in in_memory(len(V), 8 * max(n, d * d)):
+        part = np.arange(some.start, some.stop)
         open_ = part[out.upper[part] > (0.0 if level is None else level)]
         if len(open_):
             products = products or ColumnProducts(A)

@@ -15,9 +15,9 @@ from skconvrelu._by_value import ByValue
 from skconvrelu._checks import check_features, check_flag, check_number, check_shape, check_vector, check_weights
 from skconvrelu._minimal_networks import independent_scales
 from skconvrelu._mlp import check_classes, fitted_mlp, layers_of
-from skconvrelu._products import cached_parts
 from skconvrelu.losses import coded_targets
 from skconvrelu.rounding import lengths_of_any_size, positive
+from skconvrelu.rows import Rows
 
 Array = NDArray[np.float64]
 
@@ -209,10 +209,9 @@ class TwoLayerReLU(ByValue):
     def outputs(self, X: Any) -> Array:
         """Raw outputs (n_samples, K); X dense or sparse of shape (n_samples, n_features)."""
         X = self._features(X)
-        F = np.empty((X.shape[0], self.output_weights.shape[1]))
-        for rows in cached_parts(X.shape[0], self.n_hidden):
-            F[rows] = self._activations(X[rows]) @ self.output_weights + self.output_biases
-        return F
+        return Rows.in_cache(self.n_hidden, X).map(
+            lambda X: self._activations(X) @ self.output_weights + self.output_biases
+        )
 
     def predict(self, X: Any) -> Array:
         """Outputs as an estimator gives them: (n_samples,) for one output, else (n_samples, K)."""

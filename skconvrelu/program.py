@@ -8,10 +8,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu._products import cached_parts, row_parts
 from skconvrelu.cones import project
 from skconvrelu.losses import Loss, PiecewiseLinear
 from skconvrelu.rounding import UNIT, gamma, positive, row_lengths
+from skconvrelu.rows import Rows
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -211,15 +211,16 @@ class ConvexProgram:
 
     def outputs(self, blocks: Index, coef: Array) -> Array:
         """Network outputs (n, K) before the intercept: a ReLU where blocks are constrained, the gates otherwise."""
-        F = np.empty((len(self.X), self.block_directions.shape[1]))
-        for rows in cached_parts(len(self.X), len(blocks)):
-            hidden = coef @ self.X[rows].T
+
+        def activities(X: Array, patterns: NDArray[np.bool_]) -> Array:
+            hidden = coef @ X.T
             if self.constrained:
                 np.maximum(hidden, 0.0, out=hidden)
             else:
-                hidden *= self.patterns[self.block_patterns[blocks], rows]
-            F[rows] = hidden.T @ self.block_directions[blocks]
-        return F
+                hidden *= patterns.T[self.block_patterns[blocks]]
+            return hidden.T @ self.block_directions[blocks]
+
+        return Rows.in_cache(len(blocks), self.X, self.patterns.T).map(activities)
 
     def loss_value(self, F: Array) -> float:
         """Weighted mean loss of outputs."""
@@ -356,11 +357,11 @@ class ConvexProgram:
 
     def gradients(self, dual: Array, blocks: Index) -> Array:
         """``X' D_j Lambda v_j`` of the blocks, (len(blocks), d)."""
-        found = np.zeros((len(blocks), self.X.shape[1]))
-        for rows in row_parts(len(self.X), len(blocks)):
-            on = self.patterns[self.block_patterns[blocks], rows]
-            found += (on * (self.block_directions[blocks] @ dual[rows].T)) @ self.X[rows]
-        return found
+
+        def gradient(X: Array, patterns: NDArray[np.bool_], dual: Array) -> Array:
+            return (patterns.T[self.block_patterns[blocks]] * (self.block_directions[blocks] @ dual.T)) @ X
+
+        return np.asarray(Rows.in_memory(len(blocks), self.X, self.patterns.T, dual).sum(gradient))
 
     def prices(
         self, dual: Array, blocks: Index | None = None, *, level: float | None = None, rtol: float = 1e-9
@@ -427,15 +428,17 @@ class ConvexProgram:
 
     def cone_violations(self, blocks: Index, coef: Array) -> Array:
         """Largest ``-(2D - I) X u`` of each block over the lengths of the row and of the longest vector, 0 when every constraint holds."""
-        worst = np.zeros(len(blocks))
         if not self.constrained:
-            return worst
-        for rows in row_parts(len(self.X), len(blocks)):
-            signs = np.where(self.patterns[self.block_patterns[blocks], rows], 1.0, -1.0)
+            return np.zeros(len(blocks))
+
+        def worst(X: Array, patterns: NDArray[np.bool_]) -> Array:
+            signs = np.where(patterns.T[self.block_patterns[blocks]], 1.0, -1.0)
             # all-zero rows are on every hyperplane
-            unit = self.X[rows] / positive(row_lengths(self.X[rows]))[:, None]
-            np.maximum(worst, -(signs * (coef @ unit.T)).min(axis=1), out=worst)
-        return np.asarray(worst / positive(np.linalg.norm(coef, axis=1).max(initial=0.0)))
+            unit = X / positive(row_lengths(X))[:, None]
+            return np.asarray(-(signs * (coef @ unit.T)).min(axis=1))
+
+        largest = np.maximum(Rows.in_memory(len(blocks), self.X, self.patterns.T).largest(worst), 0.0)
+        return np.asarray(largest / positive(np.linalg.norm(coef, axis=1).max(initial=0.0)))
 
     def cone_violation(self, blocks: Index, coef: Array) -> float:
         """The largest of :meth:`cone_violations`."""

@@ -47,9 +47,9 @@ def test_new_units_enter_a_full_network_in_place_of_its_shortest():
     X, y = regression_data(40, 3)
     options = {"beta": 0.01, "loss": "absolute_error", "tol": 1e-3, "n_arrangements": 30, "random_state": 0}
     free = ConvexReLURegressor(**options).fit(X, y)
-    full = with_policy(ConvexReLURegressor(**options), units_per_target=0.0, new_units=30).fit(X, y)
-    assert full.certificate_.n_units <= 30 < free.certificate_.n_units
-    assert full.certificate_.gap_searched <= 1e-3  # 0.13 where full networks take no units
+    full = with_policy(ConvexReLURegressor(**options), units_per_target=0.0, new_units=40).fit(X, y)
+    assert full.certificate_.n_units <= 40 < free.certificate_.n_units
+    assert full.certificate_.gap_searched <= 1e-3  # 0.1 where full networks take no units
     assert full.objective_ == pytest.approx(free.objective_, rel=1e-3)
 
 

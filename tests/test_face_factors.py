@@ -6,7 +6,7 @@ from problems import make_program
 from test_cones import exact_norms, problem
 from test_proximal_newton import rough_start
 
-from skconvrelu import _products
+from skconvrelu import rows
 from skconvrelu.solvers import face_factors, working_set
 from skconvrelu.solvers.cone_faces import ConeFaces
 from skconvrelu.solvers.face_factors import FaceFactors, gram
@@ -116,7 +116,7 @@ def test_where_they_would_take_too_much_memory_projections_go_in_parts(monkeypat
     expected = ConeFaces(X, patterns.astype(float)).project(V, np.arange(40))
     monkeypatch.setattr(face_factors, "_WIDE", 1)
     monkeypatch.setattr(face_factors, "_KEPT", 40 * 8 * 8)
-    monkeypatch.setattr(_products, "CHUNK", 7 * 8 * 8)
+    monkeypatch.setattr(rows, "CHUNK", 7 * 8 * 8)
     assert not FaceFactors.pay(40, 8)
     assert FaceFactors.pay(20, 8)
     faces = ConeFaces(X, patterns.astype(float))

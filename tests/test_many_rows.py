@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from problems import make_program, with_policy
 
-from skconvrelu import ConvexReLUClassifier, _products, cones
+from skconvrelu import ConvexReLUClassifier, cones, rows
 from skconvrelu._betas import largest_beta
 from skconvrelu.cones import project
 from skconvrelu.policy import DEFAULT
@@ -105,7 +105,7 @@ def test_products_in_parts_are_the_products(monkeypatch):
         ]  # fmt: skip
 
     whole = everything()
-    monkeypatch.setattr(_products, "CHUNK", 64)
+    monkeypatch.setattr(rows, "CHUNK", 64)
     for one, parts in zip(whole, everything(), strict=True):
         assert_allclose(parts, one, rtol=1e-9, atol=1e-12)
 

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu._products import row_parts
 from skconvrelu.rounding import power_of_two
+from skconvrelu.rows import Rows, batches
 from skconvrelu.search.gradient_ascent import STEPS, ascend
 from skconvrelu.search.whitening import Spread, Whitening, column_sizes
 
@@ -40,10 +40,7 @@ _CACHED, _LEAST_STARTS = 131_072, 16
 
 def pulls(X: Array, dual: Array, U: Array) -> Array:
     """``Lambda' (X u)_+`` of each row of ``U`` (m, d): (m,) for ``dual`` of shape (n,), (m, K) for (n, K)."""
-    found = np.zeros((len(U), *dual.shape[1:]))
-    for rows in row_parts(len(X), len(U)):
-        found += np.maximum(U @ X[rows].T, 0.0) @ dual[rows]
-    return found
+    return np.asarray(Rows.in_memory(len(U), X, dual).sum(lambda X, dual: np.maximum(U @ X.T, 0.0) @ dual))
 
 
 def price(X: Array, dual: Array, U: Array) -> Array:
@@ -165,8 +162,8 @@ def _alternate(samples: _Samples, U: Array, schedule: Sequence[int], tau: float,
     cap = (samples.loss / tau).astype(dtype)
     down: NDArray[Any] = np.ascontiguousarray(samples.falling.T).astype(dtype)
     step = max(_LEAST_STARTS, _CACHED // len(samples.falling))
-    for first in range(0, len(U_), step):
-        part = U_[first : first + step]
+    for some in batches(len(U_), step):
+        part = U_[some]
         multipliers = cap * (part @ down > 0)
         values = np.empty_like(multipliers)
         for inner in schedule:
@@ -179,7 +176,7 @@ def _alternate(samples: _Samples, U: Array, schedule: Sequence[int], tau: float,
                 values -= multipliers
                 values -= multipliers
                 part = target + values @ back
-        U_[first : first + step] = part
+        U_[some] = part
     return np.asarray(U_, dtype=np.float64) / sizes
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from skconvrelu.program import ConvexProgram
+from skconvrelu.rows import Rows
 from skconvrelu.search.convex_concave import DType
 from skconvrelu.search.units import Units
 from skconvrelu.search.whitening import column_sizes
@@ -23,8 +24,8 @@ from skconvrelu.search.whitening import column_sizes
 Array = NDArray[np.float64]
 
 #: activations that are worked on at once, so that they stay in a core's cache, and with shares of the rows more of them, since threads
-#: would wait for each other between short products; and rows at least
-_CACHED, _CACHED_IN_SHARES, _LEAST_ROWS = 32_768, 524_288, 64
+#: would wait for each other between short products
+_CACHED, _CACHED_IN_SHARES = 32_768, 524_288
 #: rows that one thread sums at a time
 _SHARE = 8_192
 
@@ -137,13 +138,12 @@ class _Balanced:
     def __call__(self, z: Array) -> tuple[float, Array]:
         """Value and gradient; shares of the rows are summed in their order, whoever works on them."""
         W, V, c = self._split(z)
-        n = len(self.X)
-        shares = [slice(first, first + _SHARE) for first in range(0, n, _SHARE)]
-        run = map if self.pool is None or len(shares) == 1 else self.pool.map
-        loss, grad_W, grad_V, total = 0.0, np.zeros_like(W), np.zeros_like(V), np.zeros(V.shape[1])
-        for part in run(lambda rows: self._sums(rows, W, V, c), shares):
-            loss, grad_W, grad_V, total = loss + part[0], grad_W + part[1], grad_V + part[2], total + part[3]
-        value = loss + 0.5 * self.beta * self.reach * float((np.square(W) * self.squares).sum() + np.square(V).sum())
+        shares = Rows(_SHARE, self.X, self.program.Y, self.program.weights)
+        run = map if self.pool is None or shares.n_parts == 1 else self.pool.map
+        loss, grad_W, grad_V, total = shares.sum(lambda X, Y, weights: self._sums(X, Y, weights, W, V, c), run)
+        value = float(loss) + 0.5 * self.beta * self.reach * float(
+            (np.square(W) * self.squares).sum() + np.square(V).sum()
+        )
         gradient = self.reach * np.concatenate(
             [
                 (grad_W + self.beta * self.squares * W).ravel(),
@@ -153,36 +153,35 @@ class _Balanced:
         )
         return value / self.unit, gradient / self.unit
 
-    def _sums(self, share: slice, W: Array, V: Array, c: Array) -> tuple[float, Array, Array, Array]:
+    def _sums(self, X: NDArray[Any], Y: Array, weights: Array, W: Array, V: Array, c: Array) -> tuple[Array, ...]:
         """Loss, its gradients in both layers and of the outputs, summed over a share of the rows.
 
         Some rows at a time: activations then stay in the cache from the first product to the last.
         """
-        program, X, K = self.program, self.X, V.shape[1]
+        loss, K = self.program.loss, V.shape[1]
         Vx, down = V.astype(X.dtype), np.ascontiguousarray(W.T, dtype=X.dtype)
-        cached = _CACHED if len(X) <= _SHARE else _CACHED_IN_SHARES
-        step = max(_LEAST_ROWS, cached // max(len(W), 1))
-        last = min(share.stop, len(X))
-        workspace = np.empty((min(step, last - share.start), len(W)), dtype=X.dtype)
-        loss, grad_W, grad_V, total = 0.0, np.zeros_like(W), np.zeros_like(V), np.zeros(K)
-        for first in range(share.start, last, step):
-            rows = slice(first, min(first + step, last))
-            part, Y, weights = X[rows], program.Y[rows], program.weights[rows]
-            active = np.matmul(part, down, out=workspace[: len(part)])
+        cached = _CACHED if len(self.X) <= _SHARE else _CACHED_IN_SHARES
+        rows = Rows.in_cache(len(W), X, Y, weights, numbers=cached)
+        workspace = np.empty((min(rows.step, len(X)), len(W)), dtype=X.dtype)
+
+        def sums(X: NDArray[Any], Y: Array, weights: Array) -> tuple[Array, ...]:
+            active = np.matmul(X, down, out=workspace[: len(X)])
             np.maximum(active, 0.0, out=active)
             F = self.reach * (np.asarray(active @ Vx, dtype=np.float64) + self.basis @ c)
-            loss += float(weights @ program.loss.value(F, Y))
-            G = weights[:, None] * program.loss.gradient(F, Y)
+            value = np.asarray(weights @ loss.value(F, Y))
+            G = weights[:, None] * loss.gradient(F, Y)
             Gx = G.astype(X.dtype)
-            total += G.sum(axis=0)
-            grad_V += active.T @ Gx
+            grad_V = (active.T @ Gx).astype(np.float64)
             np.greater(active, 0.0, out=active)
             if K == 1:  # the sides of the units can wait until the rows are summed
-                grad_W += active.T @ (part * Gx)
+                grad_W = active.T @ (X * Gx)
             else:
                 active *= Gx @ Vx.T
-                grad_W += active.T @ part
-        return loss, grad_W * V if K == 1 else grad_W, grad_V, total
+                grad_W = active.T @ X
+            return value, grad_W.astype(np.float64), grad_V, G.sum(axis=0)
+
+        value, grad_W, grad_V, total = rows.sum(sums)
+        return value, grad_W * V if K == 1 else grad_W, grad_V, total
 
 
 class _Shared(_Balanced):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skconvrelu.rounding import lengths_of_any_size, positive, power_of_two
+from skconvrelu.rows import Rows
 from skconvrelu.search.whitening import column_sizes
 
 Array = NDArray[np.float64]
@@ -84,19 +85,21 @@ def ascend(X: Array, dual: Array, U: Array, directions: Array, *, free: bool, st
 def _gradients(X: Single, dual: Single, U: Array, V: Array, *, free: bool) -> tuple[Array, Array]:
     """Gradients (m, d) of the prices, and the directions (m, K) that they belong to."""
     U_: Single = U.astype(np.float32)
-    step = max(_LEAST_ROWS, _CACHED // len(U))
-    parts = [slice(first, first + step) for first in range(0, len(X), step)]
+    rows = Rows(max(_LEAST_ROWS, _CACHED // len(U)), X, dual)
+
+    def pull_of(X: Single, dual: Single) -> Array:
+        hidden = U_ @ X.T
+        return (np.maximum(hidden, 0.0, out=hidden) @ dual).astype(np.float64)
+
     if free:
-        pull = np.zeros_like(V)
-        for rows in parts:
-            hidden = U_ @ X[rows].T
-            pull += np.maximum(hidden, 0.0, out=hidden) @ dual[rows]
+        pull = rows.sum(pull_of)
         sizes = np.linalg.norm(pull, axis=1)[:, None]
         V = np.where(sizes > 0.0, pull / np.where(sizes > 0.0, sizes, 1.0), V)
     V_: Single = V.astype(np.float32)
-    G = np.zeros_like(U)
-    for rows in parts:
-        weights = V_ @ dual[rows].T
-        weights *= U_ @ X[rows].T > 0.0
-        G += weights @ X[rows]
-    return G, V
+
+    def gradient(X: Single, dual: Single) -> Array:
+        weights = V_ @ dual.T
+        weights *= U_ @ X.T > 0.0
+        return (weights @ X).astype(np.float64)
+
+    return rows.sum(gradient), V

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu._products import row_parts
 from skconvrelu.program import ConvexProgram
+from skconvrelu.rows import Rows
 from skconvrelu.search.nonnegative_quadratic import minimise_nonnegative
 from skconvrelu.search.units import Units
 
@@ -63,20 +63,21 @@ class _Lasso:
     def __init__(self, program: ConvexProgram, units: Units) -> None:
         self.program, self.directions = program, units.directions
         self.unit = units.coef / units.norms()[:, None]
-        self.parts = list(row_parts(len(program.X), len(units)))
         # activations of many rows and units are computed again where they are wanted: cheaper than the products with them, and not held
-        self.kept: Array | None = None
-        self.kept = self._active(slice(None)) if len(self.parts) <= _KEPT else None
+        self.kept = Rows.in_memory(len(units), program.X).n_parts <= _KEPT
+        self.X = self._activations(program.X) if self.kept else program.X
         self.basis = program.intercept_basis
 
-    def _active(self, rows: slice) -> Array:
-        return np.maximum(self.program.X[rows] @ self.unit.T, 0.0) if self.kept is None else self.kept[rows]
+    def _activations(self, X: Array) -> Array:
+        return np.maximum(X @ self.unit.T, 0.0)
+
+    def _active(self, X: Array) -> Array:
+        """Activations of some rows of ``self.X``."""
+        return X if self.kept else self._activations(X)
 
     def _outputs(self, scale: Array, c: Array) -> Array:
-        F = np.tile(self.basis @ c, (len(self.program.X), 1))
-        for rows in self.parts:
-            F[rows] += self._active(rows) @ (scale[:, None] * self.directions)
-        return F
+        scaled, constant = scale[:, None] * self.directions, self.basis @ c
+        return Rows.in_memory(len(scale), self.X).map(lambda X: constant + self._active(X) @ scaled)
 
     def value(self, scale: Array, c: Array) -> float:
         return self.program.loss_value(self._outputs(scale, c)) + self.program.beta * float(scale.sum())
@@ -87,9 +88,7 @@ class _Lasso:
         F = self._outputs(scale, c)
         G = program.weights[:, None] * program.loss.gradient(F, program.Y)
         root = np.sqrt(program.weights)[:, None, None] * program.loss.curvature_root(F, program.Y)
-        pull = np.zeros_like(self.directions)
-        for rows in self.parts:
-            pull += self._active(rows).T @ G[rows]
+        pull = Rows.in_memory(len(scale), self.X, G).sum(lambda X, G: self._active(X).T @ G)
         slope = np.einsum("mk,mk->m", pull, self.directions) + program.beta
         return slope, self.basis.T @ G.sum(axis=0), root
 
@@ -97,14 +96,15 @@ class _Lasso:
         self, root: Array, free: NDArray[np.bool_], slope: Array, slope_c: Array, scale: Array
     ) -> tuple[Array, Array]:
         """Step to the least quadratic model over nonnegative free scales and the intercept; other scales stay."""
-        n, K, _ = root.shape
+        K = root.shape[1]
         index = np.flatnonzero(free)
         size = len(index) + self.basis.shape[1]
-        hessian = np.zeros((size, size))
-        rows = max(1, _AT_ONCE // (K * max(size, 1)))
-        for first in range(0, n, rows):
-            design = self._design(slice(first, first + rows), root[first : first + rows], index)
-            hessian += design.T @ design
+
+        def gram(X: Array, root: Array) -> Array:
+            design = self._design(X, root, index)
+            return design.T @ design
+
+        hessian = Rows(max(1, _AT_ONCE // (K * max(size, 1))), self.X, root).sum(gram)
         diagonal = np.diagonal(hessian)
         # lifts the directions in which activations depend on each other; monotone decrease is checked by the caller
         hessian[np.diag_indices_from(hessian)] += 1e-10 * diagonal + 1e-12 * diagonal.mean() + np.finfo(float).tiny
@@ -117,9 +117,9 @@ class _Lasso:
         step[index] = (there - here)[: len(index)]
         return step, there[len(index) :]
 
-    def _design(self, rows: slice, root: Array, index: NDArray[np.intp]) -> Array:
+    def _design(self, X: Array, root: Array, index: NDArray[np.intp]) -> Array:
         """Some rows of the derivative of the outputs in the free scales and the intercept, times the curvature root."""
-        active = self._active(rows)[:, index]
+        active = self._active(X)[:, index]
         if root.shape[1] == 1:
             columns = active * (root[:, 0] * self.directions[index, 0])
         else:

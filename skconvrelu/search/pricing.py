@@ -13,11 +13,11 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from skconvrelu._products import CHUNK
 from skconvrelu._threads import one_blas_thread
 from skconvrelu.costs import pricing_steps
 from skconvrelu.policy import Policy
 from skconvrelu.program import ConvexProgram
+from skconvrelu.rows import CHUNK, batches, in_memory
 from skconvrelu.search.bounds import violation_level
 from skconvrelu.search.convex_concave import SCHEDULE, SETTLE, climb, price, pulls
 from skconvrelu.search.facets import walk
@@ -199,8 +199,8 @@ def _climb_apart(
         own = units.coef[(units.directions == side).all(axis=1)]
         near = _neighbour_starts(own, whitening, n_starts, rng) if neighbours else blind[:0]
         for starts, independent in ((blind, True), (near, False)):
-            for first in range(0, len(starts), step):
-                tasks.append(delayed(_improve)(X, signed, starts[first : first + step], level, whitening, ascending))
+            for some in batches(len(starts), step):
+                tasks.append(delayed(_improve)(X, signed, starts[some], level, whitening, ascending))
                 owners.append((side, independent))
         if n_walks:
             tasks.append(delayed(_walked)(X, signed, whitening.draw(n_walks, rng) @ X.T > 0.0))
@@ -278,9 +278,7 @@ def _independent_starts(
     if from_gates:
         return gates
     starts = np.empty((count, X.shape[1]))
-    step = max(1, CHUNK // len(X))
-    for first in range(0, count, step):
-        part = slice(first, first + step)
+    for part in in_memory(count, len(X)):
         starts[part] = ((gates[part] @ X.T > 0.0) * signed) @ X
     if whitening.spread.steps:
         starts[::2] /= squares

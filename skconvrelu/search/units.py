@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu._products import cached_parts, row_parts
 from skconvrelu.arrangements._patterns import patterns_of
 from skconvrelu.program import ConvexProgram
 from skconvrelu.rounding import lengths_of_any_size, positive
+from skconvrelu.rows import Rows
 from skconvrelu.solution import Solution
 
 Array = NDArray[np.float64]
@@ -54,10 +54,7 @@ class Units:
 
     def outputs(self, X: Array) -> Array:
         """Network outputs (n, K) before the intercept."""
-        F = np.empty((len(X), self.directions.shape[1]))
-        for rows in cached_parts(len(X), len(self)):
-            F[rows] = np.maximum(X[rows] @ self.coef.T, 0.0) @ self.directions
-        return F
+        return Rows.in_cache(len(self), X).map(lambda X: np.maximum(X @ self.coef.T, 0.0) @ self.directions)
 
     def objective(self, program: ConvexProgram) -> float:
         """Training objective of the network, with the best intercept, from above: units that nearly cancel leave rounding only."""
@@ -73,17 +70,14 @@ class Units:
         hyperplanes meet than the rank; a common small step off all of them lands in a cell of full size.
         """
         aside = np.tile(X.sum(axis=0), (len(self), 1))
-        for rows in row_parts(len(X), len(self)):
-            aside += np.sign(X[rows] @ self.coef.T).T @ X[rows]
+        aside += Rows.in_memory(len(self), X).sum(lambda X: np.sign(X @ self.coef.T).T @ X)
         reach = np.sqrt(np.einsum("mi,mi->m", aside, aside))
         return self.coef + (_ASIDE * self.norms() / np.where(reach > 0.0, reach, 1.0))[:, None] * aside
 
     def patterns(self, X: Array) -> NDArray[np.bool_]:
         """Patterns (m, n) of the gates."""
-        gates, patterns = self.gates(X), np.empty((len(self), len(X)), dtype=bool)
-        for rows in row_parts(len(X), len(self)):
-            patterns[:, rows] = patterns_of(X[rows], gates.T)
-        return patterns
+        gates = self.gates(X).T
+        return np.ascontiguousarray(Rows.in_memory(len(self), X).map(lambda X: patterns_of(X, gates).T).T)
 
     def scaled(self, size: float, columns: Array) -> Units:
         """The same directions, every length equal to ``size`` where columns have these sizes."""

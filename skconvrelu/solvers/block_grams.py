@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu._products import CHUNK
 from skconvrelu.program import Index
+from skconvrelu.rows import CHUNK
 from skconvrelu.solvers.newton_system import BlockFits, blocks_design, blocks_gram
 
 Array = NDArray[np.float64]
@@ -60,7 +60,8 @@ class BlockGrams:
         d, q = self.fits.X.shape[1], self.basis.shape[1]
         first = q + self._met * d if self._met else 0
         size = q + (self._met + len(new)) * d
-        columns = blocks_design(self.fits.of(new), root, self.basis)
+        fits = self.fits.of(new)
+        columns = blocks_design(fits.X, fits.masks.T, fits.directions, root, self.basis)
         self._design[:, first:size] = columns[:, q if self._met else 0 :]
         self._gram[:size, first:size] = self._design[:, :size].T @ self._design[:, first:size]
         self._gram[first:size, :first] = self._gram[:first, first:size].T

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf, dpotrs
 
-from skconvrelu._products import row_parts
+from skconvrelu.rows import in_memory
 
 Array = NDArray[np.float64]
 
@@ -46,7 +46,7 @@ class BlockPreconditioner:
         self._along = along
         turned = along @ self._vectors
         inner = np.zeros_like(overlaps)
-        for part in row_parts(len(values), overlaps.size):
+        for part in in_memory(len(values), overlaps.size):
             each = (self._left * self._damped[:, part].T[:, None, :]) @ self._left.T
             inner += np.einsum("il,jl,lij->ij", turned[:, part], turned[:, part], each)
         self._factor, info = dpotrf(np.diag(1.0 / bends) - inner)

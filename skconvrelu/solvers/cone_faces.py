@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu._products import row_parts
+from skconvrelu.rows import in_memory
 from skconvrelu.solvers.face_factors import FaceFactors, gram
 
 Array = NDArray[np.float64]
@@ -59,7 +59,7 @@ class ConeFaces:
         They violate no constraint by more than ``feasible`` times the length of the vector, unless they are certain to be no longer than
         ``level``: those need not be known.
         """
-        parts = list(row_parts(len(V), V.shape[1] ** 2))
+        parts = list(in_memory(len(V), V.shape[1] ** 2))
         if len(parts) > 1:
             return np.concatenate([self.project(V[p], cones[p], level=level, feasible=feasible) for p in parts])
         out = np.zeros_like(V)

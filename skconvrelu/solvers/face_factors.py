@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu._products import CHUNK
+from skconvrelu.rows import CHUNK
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
-from skconvrelu._products import CHUNK, row_parts
 from skconvrelu.costs import factorisations
 from skconvrelu.program import Index
+from skconvrelu.rows import Rows, in_memory
 
 Array = NDArray[np.float64]
 
@@ -56,14 +56,13 @@ def outputs_gram(fits: BlockFits, root: Array, free: FreeBlocks) -> Array:
     """``S' (sum_j Z_j (h_j I +- r_j r_j') Z_j') S`` (n L, n L); outputs ``Z_j = D_j X . v_j'``, ``S`` (n, K, L) of each sample."""
     h, R, sign = free
     n, _, L = root.shape
-    step = max(1, CHUNK // (n * L))
-    parts = [slice(first, first + step) for first in range(0, len(h), step)]
+    parts = list(in_memory(len(h), n * L))
     matrix = np.zeros((n * L, n * L))
     for part in parts:
         half = activities(fits.of(part), root, np.sqrt(h[part])[:, None])
         matrix += half.T @ half
     pairs = matrix.reshape(n, L, n, L)  # a view
-    for some in row_parts(n, n):
+    for some in in_memory(n, n):
         pairs[some] *= (fits.X[some] @ fits.X.T)[:, None, :, None]
     for part in parts:
         half = activities(fits.of(part), root, R[part] @ fits.X.T)
@@ -80,22 +79,22 @@ def activities(fits: BlockFits, root: Array, hidden: Array) -> Array:
 
 def blocks_gram(fits: BlockFits, root: Array, basis: Array) -> Array:
     """``(basis, Z)' S S' (basis, Z)`` of all blocks, (q + B d, q + B d)."""
-    n, _, width = root.shape
     size = basis.shape[1] + fits.directions.shape[0] * fits.X.shape[1]
-    gram = np.zeros((size, size))
-    for rows in row_parts(n, size * width):
-        design = blocks_design(fits, root[rows], basis, rows)
-        gram += design.T @ design
-    return gram
+
+    def gram(X: Array, masks: Array, root: Array) -> Array:
+        design = blocks_design(X, masks, fits.directions, root, basis)
+        return design.T @ design
+
+    return np.asarray(Rows.in_memory(size * root.shape[2], fits.X, fits.masks.T, root).sum(gram))
 
 
-def blocks_design(fits: BlockFits, root: Array, basis: Array, rows: slice = slice(None)) -> Array:
-    """Rows of ``S' (basis, Z)``, (rows * l, q + B d)."""
-    X, q = fits.X[rows], basis.shape[1]
-    (n, _, width), (B, _), d = root.shape, fits.directions.shape, X.shape[1]
+def blocks_design(X: Array, masks: Array, directions: Array, root: Array, basis: Array) -> Array:
+    """Rows of ``S' (basis, Z)``, (n l, q + B d), from as many rows of ``masks`` (n, B)."""
+    q = basis.shape[1]
+    (n, _, width), (B, _), d = root.shape, directions.shape, X.shape[1]
     design = np.empty((n, width, q + B * d))
     np.einsum("nkl,kq->nlq", root, basis, out=design[:, :, :q])
-    omega = np.einsum("nkl,bk->nlb", root, fits.directions) * fits.masks[:, rows].T[:, None, :]
+    omega = np.einsum("nkl,bk->nlb", root, directions) * masks[:, None, :]
     np.multiply(omega[:, :, :, None], X[:, None, None, :], out=design[:, :, q:].reshape(n, width, B, d))
     return design.reshape(n * width, q + B * d)
 
@@ -232,9 +231,7 @@ class NewtonSystem:
         lifted = self._H + (1e-14 * trace)[:, None, None] * np.eye(d)
         self._inverse_root = np.linalg.inv(np.linalg.cholesky(lifted))
         matrix = np.zeros((n * K, n * K))
-        step = max(1, CHUNK // (n * K * d))
-        for start in range(0, B, step):
-            part = slice(start, start + step)
+        for part in in_memory(B, n * K * d):
             omega = np.einsum("nkl,bk->bnl", self._root, fits.directions[part]) * fits.masks[part][:, :, None]
             half = self._inverse_root[part] @ fits.X.T
             half = (half[:, :, :, None] * omega[:, None, :, :]).reshape(-1, n * K)

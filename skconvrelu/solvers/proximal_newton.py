@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu._products import row_parts
 from skconvrelu.program import ConvexProgram
+from skconvrelu.rows import in_memory
 from skconvrelu.solution import Candidate, Solution
 from skconvrelu.solvers.cone_faces import ConeFaces
 from skconvrelu.solvers.loss_maps import loss_map
@@ -218,7 +218,7 @@ class ProximalNewton:
         along = point.q[active] / lengths[:, None]
         keep = np.sqrt(1.0 - level / lengths)
         L, owner = [point.q[:0]], [active[:0]]  # where nothing is active
-        for part in row_parts(len(active), point.q.shape[1] ** 2):
+        for part in in_memory(len(active), point.q.shape[1] ** 2):
             Q, spans = self.faces.tangents(active[part])
             coordinates = np.einsum("bik,bi->bk", Q, along[part])
             moved = keep[part, None, None] * Q

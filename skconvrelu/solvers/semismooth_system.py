@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
-from skconvrelu._products import CHUNK
+from skconvrelu.rows import Rows, in_memory
 from skconvrelu.solvers.newton_system import BlockFits
 
 Array = NDArray[np.float64]
@@ -63,10 +63,10 @@ class SemismoothSystem:
         np.add.at(moved, self.owner, along[:, None] * self.L)
         return self.fits.outputs(moved) + self.border @ c
 
-    def _rows(self, directions: slice, samples: slice) -> Array:
-        """Rows of Z S for some directions at some samples, (directions, samples * l)."""
-        fits, owner, root = self.fits, self.owner[directions], self.root[samples]
-        activity = (self.L[directions] @ fits.X[samples].T) * fits.masks[owner, samples]
+    def _rows(self, some: slice, X: Array, masks: Array, root: Array) -> Array:
+        """Rows of Z S for some directions at samples, masks (n, B), (directions, n l)."""
+        fits, owner = self.fits, self.owner[some]
+        activity = (self.L[some] @ X.T) * masks.T[owner]
         if root.shape[1] == 1 and root.shape[2] == 1:
             activity *= fits.directions[owner] * root[:, 0, 0]
             return activity
@@ -75,26 +75,27 @@ class SemismoothSystem:
 
     def _gram(self) -> Array:
         """``Z S S' Z'`` with the intercept last."""
-        n = len(self.root)
         p = len(self.L) + self.border.shape[1]
-        matrix = np.zeros((p, p))
-        step = max(1, CHUNK // max(p * self.root.shape[2], 1))
-        for first in range(0, n, step):
-            samples = slice(first, first + step)
-            border = self._border_rows[:, samples]
+
+        def gram(X: Array, masks: Array, root: Array, border: Array) -> Array:
+            border = border.transpose(1, 0, 2)
             rows = np.vstack(
-                [self._rows(slice(None), samples), border.reshape(len(border), border.shape[1] * border.shape[2])]
+                [
+                    self._rows(slice(None), X, masks, root),
+                    border.reshape(len(border), border.shape[1] * border.shape[2]),
+                ]
             )
-            matrix += rows @ rows.T
-        return matrix
+            return rows @ rows.T
+
+        arrays = self.fits.X, self.fits.masks.T, self.root, self._border_rows.transpose(1, 0, 2)
+        return np.asarray(Rows.in_memory(p * self.root.shape[2], *arrays).sum(gram))
 
     def _outputs_gram(self) -> Array:
         """``S' Z' Z S`` over all outputs."""
         n, _, width = self.root.shape
         border = self._border_rows.reshape(self.border.shape[1], n * width)
         matrix = border.T @ border
-        step = max(1, CHUNK // (n * width))
-        for first in range(0, len(self.L), step):
-            rows = self._rows(slice(first, first + step), slice(None))
+        for some in in_memory(len(self.L), n * width):
+            rows = self._rows(some, self.fits.X, self.fits.masks.T, self.root)
             matrix += rows.T @ rows
         return matrix
