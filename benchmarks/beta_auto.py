@@ -28,7 +28,7 @@ def fitted(regression: bool, fraction: float, X: np.ndarray, y: np.ndarray, n_ar
     model = estimator_for(regression)(
         n_arrangements=n_arrangements, refine=False, tol=1e-3, random_state=0, solver="scipy"
     )
-    with patch("skconvrelu._betas.AUTO_FRACTION", fraction):
+    with patch("skconvrelu.training.penalties.AUTO_FRACTION", fraction):
         return quiet_fit(model, X, y)
 
 

@@ -24,22 +24,23 @@ from benchmarks.given_arrangements import TARGET, estimator, grid
 from benchmarks.growth import teacher
 from benchmarks.protocol import quiet_fit
 from skconvrelu import ConvexReLURegressor
-from skconvrelu.cones import _Batch
+from skconvrelu.cones.cone_faces import ConeFaces
+from skconvrelu.cones.projection import _Batch
 from skconvrelu.costs import block_system, factorisations
 from skconvrelu.search import convex_concave, gradient_ascent, pricing
 from skconvrelu.search.descent import _Balanced
 from skconvrelu.search.nonnegative_lasso import _Lasso
 from skconvrelu.solvers.block_newton import BlockNewton
-from skconvrelu.solvers.cone_faces import ConeFaces
 from skconvrelu.solvers.newton_system import BlockFits, NewtonSystem
 from skconvrelu.solvers.semismooth_system import SemismoothSystem
 
 Cost = Callable[..., float]
 
 
-def _descent(self: Any, share: slice, W: np.ndarray, V: np.ndarray, c: np.ndarray) -> float:
-    rows = min(share.stop, len(self.X)) - share.start
-    return 4.0 * rows * len(W) * (W.shape[1] + V.shape[1])
+def _descent(
+    self: Any, X: np.ndarray, Y: np.ndarray, weights: np.ndarray, W: np.ndarray, V: np.ndarray, c: np.ndarray
+) -> float:
+    return 4.0 * len(X) * len(W) * (W.shape[1] + V.shape[1])
 
 
 def _pruning(self: Any, root: np.ndarray, free: np.ndarray, *rest: Any) -> float:

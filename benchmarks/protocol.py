@@ -17,7 +17,7 @@ from sklearn.metrics import log_loss, mean_squared_error
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from skconvrelu import ConvexReLUClassifier, ConvexReLURegressor
-from skconvrelu._betas import AUTO_FRACTION
+from skconvrelu.training.penalties import AUTO_FRACTION
 
 
 def quiet_fit(model: Any, X: np.ndarray, y: np.ndarray) -> Any:

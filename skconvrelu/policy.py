@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from skconvrelu import costs
-from skconvrelu.cones import SCREENED
+from skconvrelu.cones.projection import SCREENED
 from skconvrelu.program import ConvexProgram
 
 

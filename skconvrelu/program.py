@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skconvrelu.cones import project
+from skconvrelu.intercept import balanced, best_intercept
 from skconvrelu.losses import Loss, PiecewiseLinear
 from skconvrelu.rounding import UNIT, gamma, positive, row_lengths
 from skconvrelu.rows import Rows
@@ -22,21 +23,6 @@ Mask = NDArray[np.bool_]
 _PRICED = 64
 #: share of the typical loss over which kinks are rounded to take gradients at them
 _ROUNDED = 1e-2
-
-
-def _balanced(A: Array, loss: Loss, Y: Array, weights: Array) -> Array:
-    """Gradients in the dual domain whose weighted sum vanishes: shifted, by bisection on a monotone sum; the rest is scaled away."""
-    reach = 2.0 * np.abs(A).max(axis=0)
-    low, high = -reach, reach
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        above = weights @ loss.project_dual(A + middle, Y) > 0.0
-        low, high = np.where(above, low, middle), np.where(above, middle, high)
-    A = loss.project_dual(A + 0.5 * (low + high), Y)
-    up, down = weights @ np.maximum(A, 0.0), weights @ np.maximum(-A, 0.0)
-    least = np.minimum(up, down)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(A > 0.0, np.nan_to_num(least / up), np.nan_to_num(least / down)) * A
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,46 +226,8 @@ class ConvexProgram:
         return float(self.beta * np.linalg.norm(coef, axis=1).sum())
 
     def best_intercept(self, F: Array) -> Array:
-        """The output intercept (K,) that minimises the loss for outputs ``F``: a formula, or Newton on the gradient to rounding."""
-        basis = self.intercept_basis
-        c = np.zeros(basis.shape[1])
-        if not len(c):
-            return np.zeros(self.Y.shape[1])
-        constant = self.loss.best_constant(F, self.Y, self.weights)
-        if constant is not None:
-            return constant
-
-        def look(c: Array) -> tuple[float, Array, float, float]:
-            terms = self.weights[:, None] * self.loss.gradient(F + basis @ c, self.Y)
-            gradient = basis.T @ terms.sum(axis=0)
-            return self.loss_value(F + basis @ c), gradient, float(np.linalg.norm(gradient)), float(np.abs(terms).sum())
-
-        def curvature(c: Array) -> Array:
-            root = np.tensordot(self.loss.curvature_root(F + basis @ c, self.Y), basis, axes=(1, 0))
-            root *= np.sqrt(self.weights)[:, None, None]
-            root = root.reshape(-1, len(c))
-            return root.T @ root
-
-        value, gradient, size, total = look(c)
-        hessian, lift = curvature(c), 0.0
-        for _ in range(200):
-            if size <= 1e-16 * total:
-                break
-            # Levenberg: where the loss is saturated its curvature vanishes and a plain Newton step is meaningless; in units of what there
-            # is, since weights as unequal as 1e7 : 1 leave little of both
-            diagonal = (lift + 1e-14) * (np.trace(hessian) + size)
-            trial = c - np.linalg.solve(hessian + diagonal * np.eye(len(c)), gradient)
-            new = look(trial)
-            rounding = 1e-14 * abs(value) + 1e-15 * float(np.abs(F + basis @ c).max())
-            # far away the value is the merit; when it has no digits left, the gradient is
-            if new[0] < value - rounding or (new[0] <= value + rounding and new[2] < size):
-                c, (value, gradient, size, total), lift = trial, new, 0.1 * lift
-                hessian = curvature(c)
-            elif lift > 1e3 or size <= 1e-14 * total:  # only rounding is left to gain
-                break
-            else:
-                lift = max(10.0 * lift, 1e-8)
-        return basis @ c
+        """The output intercept (K,) that minimises the loss for outputs ``F``."""
+        return best_intercept(self.loss, self.Y, self.weights, self.intercept_basis, F)
 
     def smoothed(self, share: float) -> ConvexProgram:
         """The program with a smooth loss in place of a piecewise linear one; kinks are rounded over ``share`` of its typical size."""
@@ -302,7 +250,7 @@ class ConvexProgram:
         smooth = self.smoothed(_ROUNDED)
         A = smooth.loss.gradient(F + smooth.best_intercept(F), self.Y)
         if not self.loss.smooth and self.intercept_basis.shape[1]:
-            A = _balanced(A, self.loss, self.Y, self.weights)
+            A = balanced(A, self.loss, self.Y, self.weights)
         return -self.weights[:, None] * A
 
     def zero_dual(self) -> Array:
@@ -321,7 +269,7 @@ class ConvexProgram:
             room = self.weights @ np.where(met, upper - lower, 0.0)
             share = np.clip(-(self.weights @ A) / np.where(room > 0.0, room, 1.0), 0.0, 1.0)
             A = A + np.where(met, share * (upper - lower), 0.0)
-            A = _balanced(A, self.loss, self.Y, self.weights)
+            A = balanced(A, self.loss, self.Y, self.weights)
         else:
             A = np.where(met, np.clip(0.0, lower, upper), A)
         return -self.weights[:, None] * A
@@ -337,7 +285,7 @@ class ConvexProgram:
         if self.loss.smooth:
             return self.dual_point(self.loss.outputs_at(A, self.Y))
         if self.intercept_basis.shape[1]:
-            A = _balanced(A, self.loss, self.Y, self.weights)
+            A = balanced(A, self.loss, self.Y, self.weights)
         return -self.weights[:, None] * A
 
     def rebalanced(self, dual: Array) -> Array:

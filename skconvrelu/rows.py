@@ -57,7 +57,8 @@ class Rows:
         return -(-len(self) // self.step)
 
     def _parts(self) -> Iterator[slice]:
-        return batches(len(self), self.step)
+        # without samples one part without rows, which has the results' shape
+        return batches(len(self), self.step) if len(self) else iter([slice(0, 0)])
 
     def _results(self, kernel: Kernel, run: Run) -> Iterator[Any]:
         return run(lambda rows: kernel(*(array[rows] for array in self.arrays)), self._parts())

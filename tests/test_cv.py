@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
 from skconvrelu import ConvexReLUClassifier, ConvexReLUClassifierCV, ConvexReLURegressor, ConvexReLURegressorCV
-from skconvrelu._selection import _choose
+from skconvrelu.training.select_beta import _choose
 
 
 def _curve(n=80, seed=0, noise=0.1):

@@ -15,12 +15,12 @@ from skconvrelu import (
     certify_network,
     convex_relu_path,
 )
-from skconvrelu._trained import Options
 from skconvrelu.arrangements import sample_arrangements
 from skconvrelu.losses import coded_targets
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.policy import DEFAULT
 from skconvrelu.theory import balanced_network, is_orthogonally_separable, rectified_ellipsoid, support_function
+from skconvrelu.training.trained import Options
 
 pd = pytest.importorskip("pandas")
 

@@ -7,9 +7,10 @@ from test_cones import exact_norms, problem
 from test_proximal_newton import rough_start
 
 from skconvrelu import rows
-from skconvrelu.solvers import face_factors, working_set
-from skconvrelu.solvers.cone_faces import ConeFaces
-from skconvrelu.solvers.face_factors import FaceFactors, gram
+from skconvrelu.cones import face_factors
+from skconvrelu.cones.cone_faces import ConeFaces
+from skconvrelu.cones.face_factors import FaceFactors, gram
+from skconvrelu.solvers import working_set
 from skconvrelu.solvers.proximal_newton import ProximalNewton
 
 

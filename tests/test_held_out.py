@@ -8,8 +8,8 @@ from sklearn.metrics import get_scorer, make_scorer, mean_squared_error
 from sklearn.model_selection import KFold, LeaveOneOut, StratifiedKFold
 
 from skconvrelu import ConvexReLUClassifierCV, ConvexReLURegressorCV
-from skconvrelu._selection import _choose, comparable
 from skconvrelu.plotting import BetaPathDisplay
+from skconvrelu.training.select_beta import _choose, comparable
 
 FAST = {"refine": False, "n_arrangements": 5, "random_state": 0, "tol": 1e-3}
 NAN = np.nan

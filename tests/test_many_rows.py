@@ -7,9 +7,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from problems import make_program, with_policy
 
-from skconvrelu import ConvexReLUClassifier, cones, rows
-from skconvrelu._betas import largest_beta
-from skconvrelu.cones import project
+from skconvrelu import ConvexReLUClassifier, rows
+from skconvrelu.cones import project, projection
 from skconvrelu.policy import DEFAULT
 from skconvrelu.search import subsample
 from skconvrelu.search.alternation import alternate
@@ -21,6 +20,7 @@ from skconvrelu.search.nonnegative_lasso import rescale
 from skconvrelu.search.pricing import search_violators
 from skconvrelu.search.shared import best_directions
 from skconvrelu.search.units import Units, signed_axes
+from skconvrelu.training.penalties import largest_beta
 
 
 def column(U):
@@ -117,8 +117,8 @@ def test_screened_projections_end_on_the_same_side_of_the_level(monkeypatch):
     V = (patterns * rng.standard_normal(600)) @ X
     exact = project(X, patterns, V)
     level = float(np.median(exact.upper))
-    monkeypatch.setattr(cones, "SCREENED", 300)
-    monkeypatch.setattr(cones, "_SCREENING_ROWS", 60)
+    monkeypatch.setattr(projection, "SCREENED", 300)
+    monkeypatch.setattr(projection, "_SCREENING_ROWS", 60)
     screened = project(X, patterns, V, level=level)
     assert (screened.upper >= exact.lower * (1.0 - 1e-9)).all()
     assert (screened.lower <= exact.upper * (1.0 + 1e-9)).all()

@@ -12,8 +12,8 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from test_estimators import regression_data
 
 from skconvrelu import ConvexReLUClassifier, ConvexReLURegressor
-from skconvrelu._minimal_networks import independent_scales
 from skconvrelu.network import TwoLayerReLU
+from skconvrelu.network.minimal_networks import independent_scales
 from skconvrelu.solvers import solve_program
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from skconvrelu import _products, rows
+from skconvrelu import rows
+from skconvrelu.kernels import column_products
 from skconvrelu.losses import MultinomialLogLoss
 from skconvrelu.solvers import block_grams
 from skconvrelu.solvers.block_grams import BlockGrams
@@ -98,13 +99,15 @@ def test_grams_are_remembered_whatever_the_order_and_forgotten_where_there_are_m
 def test_column_products_kept_formed_for_many_and_one_by_one(kept, many, chunk, formed, monkeypatch):
     monkeypatch.setattr(rows, "CHUNK", chunk)
     for name, value in {"_KEPT": kept, "_MANY": many}.items():
-        monkeypatch.setattr(_products, name, value)
-    parts, form = [], _products.ColumnProducts._products
-    monkeypatch.setattr(_products.ColumnProducts, "_products", lambda self, X: (parts.append(X), form(self, X))[1])
+        monkeypatch.setattr(column_products, name, value)
+    parts, form = [], column_products.ColumnProducts._products
+    monkeypatch.setattr(
+        column_products.ColumnProducts, "_products", lambda self, X: (parts.append(X), form(self, X))[1]
+    )
     rng = np.random.default_rng(1)
     X, q = rng.standard_normal((11, 4)), rng.random((3, 11))
     expected = np.stack([X.T @ np.diag(row) @ X for row in q])
-    products = _products.ColumnProducts(X)
+    products = column_products.ColumnProducts(X)
     np.testing.assert_allclose(products(q), expected, rtol=1e-12)
     np.testing.assert_allclose(products(q[:2]), expected[:2], rtol=1e-12)
     assert len(parts) == formed

@@ -6,10 +6,10 @@ from problems import KINDS, make_program, with_beta
 from scipy.optimize import minimize
 
 from skconvrelu import solvers
+from skconvrelu.cones.cone_faces import ConeFaces
 from skconvrelu.program import ConvexProgram
 from skconvrelu.solution import Candidate, evaluate
 from skconvrelu.solvers import solve_program
-from skconvrelu.solvers.cone_faces import ConeFaces
 
 
 def random_candidate(program, seed, size=0.1):

@@ -7,9 +7,11 @@ import pytest
 from problems import PIECEWISE, SMOOTH, make_program
 from test_cones import exact_norms, problem
 
+from skconvrelu import rows as rows_module
+from skconvrelu.cones import cone_faces
+from skconvrelu.cones.cone_faces import ConeFaces
 from skconvrelu.solution import Solution, evaluate
-from skconvrelu.solvers import cone_faces, scipy_warm_start, semismooth_system, working_set
-from skconvrelu.solvers.cone_faces import ConeFaces
+from skconvrelu.solvers import scipy_warm_start, working_set
 from skconvrelu.solvers.newton_system import BlockFits
 from skconvrelu.solvers.proximal_newton import ProximalNewton
 from skconvrelu.solvers.semismooth_system import SemismoothSystem
@@ -219,7 +221,7 @@ def test_tangents_span_the_face():
 @pytest.mark.parametrize("q", [0, 1])
 def test_linear_systems_match_a_dense_solve(p, K, q, chunk, monkeypatch):
     if chunk is not None:
-        monkeypatch.setattr(semismooth_system, "CHUNK", chunk)
+        monkeypatch.setattr(rows_module, "CHUNK", chunk)
     rng = np.random.default_rng(0)
     n, d, B = 9, 4, 6
     fits = BlockFits(rng.standard_normal((n, d)), (rng.random((B, n)) < 0.5).astype(float), rng.standard_normal((B, K)))

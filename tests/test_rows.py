@@ -58,6 +58,13 @@ def test_sparse_rows(arrays):
     assert_allclose(Rows(50, sparse.csr_array(X)).map(lambda X: X @ np.ones(3)), X.sum(axis=1), rtol=1e-12)
 
 
+def test_no_rows(arrays):
+    X, y = (array[:0] for array in arrays)
+    rows = Rows(7, X, y)
+    assert rows.map(lambda X, y: X).shape == (0, 3)
+    assert_array_equal(rows.sum(lambda X, y: X.T @ y), np.zeros(3))
+
+
 def test_as_many_rows_as_fit():
     X = np.zeros((10**6, 1))
     assert Rows.in_memory(10**9, X).step == 1

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skconvrelu.solvers.second_order_cone import Scaling, jordan_product, step_to_boundary
+from skconvrelu.cones.second_order_cone import Scaling, jordan_product, step_to_boundary
 
 
 def random_pair(rng, count, d, margin):

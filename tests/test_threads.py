@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from skconvrelu import ConvexReLURegressor
 from skconvrelu._logging import verbosity
-from skconvrelu._threads import _controller, one_blas_thread
+from skconvrelu.kernels.blas_threads import _controller, one_blas_thread
 
 LOGGER = logging.getLogger("skconvrelu")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from skconvrelu import ConvexReLURegressor
-from skconvrelu._base import BaseConvexReLU
+from skconvrelu.estimators.base import BaseConvexReLU
 
 trust = pytest.importorskip("benchmarks.trust")
 

@@ -7,15 +7,9 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from skconvrelu import (
-    ConvexReLUClassifier,
-    ConvexReLUClassifierCV,
-    ConvexReLURegressor,
-    ConvexReLURegressorCV,
-    _base,
-    _cv,
-    _training,
-)
+from skconvrelu import ConvexReLUClassifier, ConvexReLUClassifierCV, ConvexReLURegressor, ConvexReLURegressorCV
+from skconvrelu.estimators import base, choosing_beta
+from skconvrelu.training import train
 
 QUICK = {"n_arrangements": 5, "random_state": 0}
 PLAIN = [ConvexReLURegressor, ConvexReLUClassifier]
@@ -59,12 +53,12 @@ POINTS = [
     (kind, module, name)
     for kind in PLAIN + CHOOSING
     for module, name in [
-        (_base.Problem, "build"),
+        (base.Problem, "build"),
         (kind, "_coded"),
         (kind, "_set_trained"),
         (kind, "_set"),
-        (_base.Progress, "end"),
-        *([(_cv, "select_beta"), (kind, "_from_held_out")] if kind in CHOOSING else []),
+        (base.Progress, "end"),
+        *([(choosing_beta, "select_beta"), (kind, "_from_held_out")] if kind in CHOOSING else []),
     ]
 ]
 
@@ -113,7 +107,7 @@ def test_a_choice_without_refit_forgets_the_network_only_when_it_is_made(kind):
     model = _make(kind).fit(*_data(kind))
     model.set_params(refit=False)
     before = dict(vars(model))
-    with _after(_cv._ChoosesBeta, "_forget_network"), pytest.raises(KeyboardInterrupt):
+    with _after(choosing_beta.ChoosesBeta, "_forget_network"), pytest.raises(KeyboardInterrupt):
         model.fit(*_data(kind))
     _same(vars(model), before)
     assert not hasattr(model.fit(*_data(kind)), "coefs_")
@@ -128,7 +122,7 @@ def test_an_interrupted_certify_leaves_the_fit(kind):
     with _after(kind, "_set"), pytest.raises(KeyboardInterrupt):
         model.certify(X, y, time_limit=60.0)
     _same(vars(model), before)
-    with _after(_training, "searched"), pytest.raises(KeyboardInterrupt):
+    with _after(train, "searched"), pytest.raises(KeyboardInterrupt):
         model.certify(X, y, time_limit=60.0)
     _same(vars(model), before)
     model.certify(X, y, time_limit=60.0)

@@ -15,8 +15,9 @@ from problems import make_program
 from test_proximal_newton import rough_start
 
 from skconvrelu import ConvexReLUClassifier, ConvexReLURegressor
-from skconvrelu._products import ColumnProducts
-from skconvrelu.cones import _Batch, project
+from skconvrelu.cones.cone_faces import ConeFaces
+from skconvrelu.cones.projection import _Batch, project
+from skconvrelu.kernels.column_products import ColumnProducts
 from skconvrelu.search import convex_concave
 from skconvrelu.search.descent import _Balanced, descend
 from skconvrelu.search.nonnegative_lasso import _Lasso, rescale
@@ -24,7 +25,6 @@ from skconvrelu.search.units import Units
 from skconvrelu.solvers import block_newton, growing_newton, working_set
 from skconvrelu.solvers.block_newton import BlockNewton
 from skconvrelu.solvers.block_preconditioner import BlockPreconditioner
-from skconvrelu.solvers.cone_faces import ConeFaces
 from skconvrelu.solvers.interior_point import InteriorPoint
 from skconvrelu.solvers.proximal_newton import ProximalNewton
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skconvrelu._checks import check_matrix, check_no_missing, check_shape
-from skconvrelu.network import TwoLayerReLU, check_is_network
+from skconvrelu.network.two_layer_relu import TwoLayerReLU, check_is_network
 from skconvrelu.plotting._axes import axes
 
 Array = NDArray[np.float64]

@@ -18,16 +18,15 @@ from skconvrelu.costs import descent_step
 from skconvrelu.duality import lower_bound
 from skconvrelu.policy import Policy
 from skconvrelu.program import ConvexProgram
-from skconvrelu.search.alternation import alternate
 from skconvrelu.search.beta_path import approach
 from skconvrelu.search.bounds import searched_bound, violation_level
-from skconvrelu.search.descent import descend
 from skconvrelu.search.evidence import Evidence, Refined, as_looked, last_look
+from skconvrelu.search.last_program import everything_met, solve_growing
 from skconvrelu.search.new_units import first_units, newcomers, strongest
 from skconvrelu.search.nonnegative_lasso import rescale
 from skconvrelu.search.pricing import Found, look, search_seconds, unit_prices
-from skconvrelu.search.subsample import descend_in_time, first_rounds
-from skconvrelu.search.unit_blocks import blocks_of, joined_gates, own_program
+from skconvrelu.search.subsample import descend_as_far_as_it_pays, first_rounds
+from skconvrelu.search.unit_blocks import own_program
 from skconvrelu.search.units import Units, no_units, units_of
 from skconvrelu.solution import Candidate, Solution, evaluate
 from skconvrelu.solvers import SolverError
@@ -216,14 +215,7 @@ class _Search:
         """Steps of descent; with weighings between them where they are to do much of the work of a convex program."""
         policy, program = self.policy, self.program
         self.work = policy.seconds(policy.steps * descent_step(program, len(units)))
-        if policy.sees_parts(program):
-            return descend_in_time(self.smooth, units, policy, policy.descent_seconds, self.n_jobs)
-        expensive = policy.is_expensive(program, units.coef.size) or not policy.is_solved(program, len(units))
-        if expensive and not program.shared:
-            return alternate(
-                self.smooth, units, steps=policy.steps, piece=policy.piece, weighings=policy.weighings, n_jobs=self.n_jobs
-            )  # fmt: skip
-        return descend(self.smooth, units, steps=policy.steps, n_jobs=self.n_jobs)
+        return descend_as_far_as_it_pays(self.smooth, units, policy, self.n_jobs)
 
     def _price(self, units: Units, dual: Array) -> Units:
         """Violators at the dual point, largest first; and on the way to it from the best one so far, the centre.
@@ -333,6 +325,10 @@ class _Search:
             self.notes.append(note)
         return solution
 
+    def _solve_closely(self, program: ConvexProgram, start: Solution) -> Solution:
+        """As the last convex program is: well below what is asked for."""
+        return self._solve(program, min(self.accuracy, 0.3 * self.tol), start)
+
     def _close(self) -> Refined:
         """Solve over sampled and found arrangements together, and look around until the recall is high or the budget ends."""
         program, gates, solution, dual = self._solve_everything()
@@ -384,14 +380,15 @@ class _Search:
     def _solve_everything(self) -> tuple[ConvexProgram, Array, Solution, Array]:
         """The convex program over all patterns that count; gates of its patterns; its solution; and its dual point, unscaled."""
         program, best = self.program, self.best.merged(self.program.X)
-        everything, gates, blocks = self._everything(best)
+        everything, gates, blocks = everything_met(program, self.gates, best)
         solution, dual = None, program.dual_point(best.outputs(program.X))
         if self.last is not None and self.last.units is self.best:
             dual = self.last.dual
         last = not self.policy.has_many_rows(program) or self._worth_polishing(best)  # however expensive: once
         if self.policy.is_solved(self.program, len(blocks)) and last:
             try:
-                solution, dual = self._grow(everything, Solution.unverified(everything, blocks, best.coef))
+                start = Solution.unverified(everything, blocks, best.coef)
+                solution, dual = solve_growing(everything, start, self._solve_closely, self.tol, self.policy.new_units)
             except (np.linalg.LinAlgError, SolverError) as error:
                 self.notes.append(f"The last convex program could not be solved ({error}).")
         if solution is None:
@@ -404,31 +401,3 @@ class _Search:
             bound = lower_bound(program, dual, everything.spectral_price(dual))
             solution = replace(solution, dual=bound.dual, dual_objective=bound.value)
         return everything, gates, solution, dual
-
-    def _everything(self, best: Units) -> tuple[ConvexProgram, Array, NDArray[np.intp]]:
-        """The program over the sampled patterns and those of the best units, with its gates and the units' blocks.
-
-        Shared units have directions of their own, so that their program has a block for each of them and no others.
-        """
-        program = self.program
-        if program.shared:
-            return own_program(program, best), best.gates(program.X), np.arange(len(best))
-        own = best.patterns(program.X)
-        gates, patterns = joined_gates(self.gates, program.patterns, best.gates(program.X), own)
-        everything = program.with_patterns(patterns)
-        return everything, gates, blocks_of(everything, own, best.directions)
-
-    def _grow(self, program: ConvexProgram, start: Solution) -> tuple[Solution, Array]:
-        """Solve over a working set of blocks that grows until no block of the program is violated."""
-        level = program.beta * (1.0 + 0.3 * self.tol)
-        working = np.sort(start.blocks)
-        while True:
-            begin = replace(start, blocks=np.searchsorted(working, start.blocks))
-            local = self._solve(program.restrict(working), min(self.accuracy, 0.3 * self.tol), begin)
-            candidate = Candidate(working[local.blocks], local.coef, local.dual, local.n_iter, True)
-            upper, _ = program.prices(local.dual, level=level, rtol=0.1 * self.tol)
-            entering = np.setdiff1d(np.flatnonzero(upper > level), working)
-            if not len(entering):
-                return evaluate(program, candidate, solver=local.solver, rtol=0.1 * self.tol), local.dual
-            order = np.argsort(-upper[entering], kind="stable")[: max(self.policy.new_units, len(working))]
-            working = np.sort(np.concatenate([working, entering[order]]))

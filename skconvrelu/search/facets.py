@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu.solvers.cone_faces import ConeFaces
+from skconvrelu.cones.cone_faces import ConeFaces
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -8,7 +8,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from skconvrelu._threads import one_blas_thread
+from skconvrelu.kernels.blas_threads import one_blas_thread
 from skconvrelu.policy import Policy
 from skconvrelu.program import ConvexProgram
 from skconvrelu.rounding import UNIT

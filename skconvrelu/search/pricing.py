@@ -13,8 +13,8 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from skconvrelu._threads import one_blas_thread
 from skconvrelu.costs import pricing_steps
+from skconvrelu.kernels.blas_threads import one_blas_thread
 from skconvrelu.policy import Policy
 from skconvrelu.program import ConvexProgram
 from skconvrelu.rows import CHUNK, batches, in_memory

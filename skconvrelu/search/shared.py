@@ -10,7 +10,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from skconvrelu._threads import one_blas_thread
+from skconvrelu.kernels.blas_threads import one_blas_thread
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.convex_concave import climb, pulls
 from skconvrelu.search.gradient_ascent import ascend

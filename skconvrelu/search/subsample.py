@@ -14,6 +14,7 @@ from skconvrelu.policy import Policy
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.alternation import alternate
 from skconvrelu.search.beta_path import falling
+from skconvrelu.search.descent import descend
 from skconvrelu.search.new_units import newcomers
 from skconvrelu.search.nonnegative_lasso import rescale
 from skconvrelu.search.pricing import look
@@ -66,3 +67,15 @@ def descend_in_time(program: ConvexProgram, units: Units, policy: Policy, second
         program, units, steps=steps, piece=_PIECE, weighings=policy.weighings, dtype=np.float32, n_jobs=n_jobs,
         least_gain=policy.least_gain,
     )  # fmt: skip
+
+
+def descend_as_far_as_it_pays(program: ConvexProgram, units: Units, policy: Policy, n_jobs: int | None) -> Units:
+    """Descent of a round; with weighings between its steps where they are to do much of the work of a convex program."""
+    if policy.sees_parts(program):
+        return descend_in_time(program, units, policy, policy.descent_seconds, n_jobs)
+    expensive = policy.is_expensive(program, units.coef.size) or not policy.is_solved(program, len(units))
+    if expensive and not program.shared:
+        return alternate(
+            program, units, steps=policy.steps, piece=policy.piece, weighings=policy.weighings, n_jobs=n_jobs
+        )
+    return descend(program, units, steps=policy.steps, n_jobs=n_jobs)

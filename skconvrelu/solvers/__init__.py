@@ -12,13 +12,13 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from skconvrelu._threads import one_blas_thread
+from skconvrelu.cones.cone_faces import ConeFaces
 from skconvrelu.duality import lower_bound
+from skconvrelu.kernels.blas_threads import one_blas_thread
 from skconvrelu.program import ConvexProgram, Index
 from skconvrelu.solution import Candidate, Solution, evaluate
 from skconvrelu.solvers import clarabel, mosek, scipy_cold_start, scipy_warm_start
 from skconvrelu.solvers._errors import SolverError, SolverUnavailableError
-from skconvrelu.solvers.cone_faces import ConeFaces
 
 __all__ = [
     "SOLVERS",

@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu.cones.cone_faces import FEASIBLE, ConeFaces
 from skconvrelu.program import ConvexProgram, Index
 from skconvrelu.solution import Solution, evaluate
-from skconvrelu.solvers.cone_faces import FEASIBLE, ConeFaces
 from skconvrelu.solvers.proximal_newton import ProximalNewton
 from skconvrelu.solvers.working_set import FIRST, LOOSEST, largest_outside
 

@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu._products import ColumnProducts
+from skconvrelu.cones.second_order_cone import Pair, Scaling, jordan_product, step_to_boundary
+from skconvrelu.kernels.column_products import ColumnProducts
 from skconvrelu.losses import PiecewiseQuadratic
 from skconvrelu.program import ConvexProgram
 from skconvrelu.solution import Candidate, Solution
 from skconvrelu.solvers.loss_slacks import LossSlacks, SlackStep
 from skconvrelu.solvers.newton_system import BlockFits, FreeBlocks, NewtonSystem
-from skconvrelu.solvers.second_order_cone import Pair, Scaling, jordan_product, step_to_boundary
 
 Array = NDArray[np.float64]
 

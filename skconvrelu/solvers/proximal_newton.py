@@ -18,10 +18,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu.cones.cone_faces import ConeFaces
 from skconvrelu.program import ConvexProgram
 from skconvrelu.rows import in_memory
 from skconvrelu.solution import Candidate, Solution
-from skconvrelu.solvers.cone_faces import ConeFaces
 from skconvrelu.solvers.loss_maps import loss_map
 from skconvrelu.solvers.newton_system import BlockFits
 from skconvrelu.solvers.semismooth_system import SemismoothSystem

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from skconvrelu._checks import check_flag, check_matrix, check_number, check_shape, check_weights
 from skconvrelu.losses import Loss, check_targets, coded_targets
-from skconvrelu.network import TwoLayerReLU, check_is_network
+from skconvrelu.network.two_layer_relu import TwoLayerReLU, check_is_network
 from skconvrelu.program import ConvexProgram
 from skconvrelu.row_space import RowSpace
 from skconvrelu.search.units import Units

@@ -13,13 +13,13 @@ from scipy.spatial.distance import cdist
 
 from skconvrelu._by_value import ByValue
 from skconvrelu._checks import check_labels, check_matrix, check_method, check_number
-from skconvrelu._classifier import ConvexReLUClassifier
-from skconvrelu._hard_margin import NotSeparated
+from skconvrelu.estimators.classifier import ConvexReLUClassifier
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.row_space import unit_rows
 from skconvrelu.theory._kinks import hidden_and_kinks
 from skconvrelu.theory._setting import check_margin_network
 from skconvrelu.theory.rectified_ellipsoid import support_function
+from skconvrelu.training.hard_margin import NotSeparated
 
 Array = NDArray[np.float64]
 

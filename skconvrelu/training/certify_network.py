@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from skconvrelu._base import TrainingSet
 from skconvrelu._by_value import ByValue
 from skconvrelu._checks import check_choice, check_features, check_fit_weights, check_method, check_number
-from skconvrelu._classifier import ConvexReLUClassifier
-from skconvrelu._regressor import ConvexReLURegressor
 from skconvrelu.certificate import Certificate
+from skconvrelu.estimators.base import TrainingSet
+from skconvrelu.estimators.classifier import ConvexReLUClassifier
+from skconvrelu.estimators.regressor import ConvexReLURegressor
 from skconvrelu.losses import REGRESSION
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.rounding import lengths_of_any_size

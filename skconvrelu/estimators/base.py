@@ -15,33 +15,37 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skconvrelu._betas import auto_beta, given_beta
 from skconvrelu._checks import check_fit_weights, check_method, naming
 from skconvrelu._logging import verbosity
-from skconvrelu._progress import Progress
 from skconvrelu._sklearn import CallbackSupportMixin, Interval, StrOptions
-from skconvrelu._threads import one_blas_thread
-from skconvrelu._trained import Options, Trained
-from skconvrelu._training import sampled_only, searched, sharpen
-from skconvrelu._whole import all_or_nothing
-from skconvrelu.arrangements import merge_patterns, patterns_of
-from skconvrelu.arrangements._patterns import merge_sampled
+from skconvrelu.arrangements import patterns_of
 from skconvrelu.certificate import Certificate
-from skconvrelu.duality import Bound
+from skconvrelu.estimators.all_or_nothing import all_or_nothing
+from skconvrelu.estimators.arrange import SAMPLERS, arrange
+from skconvrelu.estimators.fitted import in_units_of, layers, trained_again
+from skconvrelu.estimators.progress import Progress
+from skconvrelu.kernels.blas_threads import one_blas_thread
 from skconvrelu.losses import HardMargin, Loss
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.policy import DEFAULT, Policy
 from skconvrelu.problem import Problem
 from skconvrelu.program import ConvexProgram
-from skconvrelu.search.unit_blocks import as_start, blocks_of
+from skconvrelu.search.unit_blocks import as_start
 from skconvrelu.search.units import Units, units_of
-from skconvrelu.solution import Solution
+from skconvrelu.training.penalties import auto_beta, given_beta
+from skconvrelu.training.train import sampled_only, searched, sharpen
+from skconvrelu.training.trained import Options, Trained
 
 Array = NDArray[np.float64]
 
 logger = logging.getLogger(__name__)
 
-_SAMPLERS = {"gaussian", "sparse", "data", "exact"}
+
+#: constraints of the parameters of an estimator that is told its penalty
+GIVEN_BETA: dict[str, list[Any]] = {
+    "beta": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
+    "warm_start": ["boolean"],
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +89,7 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
     _policy: ClassVar[Policy] = DEFAULT
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "beta": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
-        "arrangements": [StrOptions(_SAMPLERS), "array-like", callable],
+        "arrangements": [StrOptions(SAMPLERS), "array-like", callable],
         "n_arrangements": [Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions({"relu", "gated_relu"})],
         "refine": ["boolean", Interval(Integral, 0, None, closed="left")],
@@ -95,7 +98,6 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
         "solver": [StrOptions({"auto", "mosek", "clarabel", "scipy"}), callable],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "warm_start": ["boolean"],
         "n_jobs": [None, Integral],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -225,7 +227,8 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
         self, problem: Problem, previous: _Previous | None, rng: np.random.RandomState
     ) -> tuple[ConvexProgram, Array]:
         """The program over the sampled arrangements, with beta 1, and their gates (d, P)."""
-        gates, patterns = self._arrange(problem, previous, rng)
+        known = None if previous is None else previous.gates
+        gates, patterns = arrange(problem, self.arrangements, self.n_arrangements, known, rng)
         program = problem.program(patterns, 1.0, constrained=self.activation == "relu")
         return replace(program, shared=self._shares(problem.rows.Y)), gates
 
@@ -255,30 +258,6 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
         units = Units(self.convex_coef_, self.convex_directions_)
         return _Previous(self.arrangements_[:, self.convex_arrangements_], units)
 
-    def _arrange(
-        self, problem: Problem, previous: _Previous | None, rng: np.random.RandomState
-    ) -> tuple[Array, NDArray[np.bool_]]:
-        """Gate vectors (d, P) and their patterns (P, n), duplicates merged and all-off patterns dropped."""
-        X = problem.X
-        if isinstance(self.arrangements, str):
-            gates = problem.sampled_gates(self.arrangements, self.n_arrangements, rng)
-        elif callable(self.arrangements):
-            # a copy: whoever writes to it must not change the training data
-            given = self.arrangements(problem.biased.copy(), self.n_arrangements, rng)
-            gates = _check_gates(given, X.shape[1], self.fit_intercept)
-        else:
-            gates = _check_gates(self.arrangements, X.shape[1], self.fit_intercept)
-        known = gates[:, :0] if previous is None else previous.gates
-        if isinstance(self.arrangements, str):
-            gates, patterns = merge_sampled(X, gates, known)
-        else:
-            gates, patterns = merge_patterns(X, np.hstack([known, gates]))
-        if not len(patterns):
-            raise ValueError(
-                "arrangements: no gate activates any sample; give gates g with X @ g >= 0 for some sample."
-            )
-        return gates, patterns
-
     def _set_trained(self, problem: Problem, trained: Trained, beta: float) -> None:
         program, solution, gates = trained.program, trained.solution, trained.gates
         used = program.block_patterns[solution.blocks]
@@ -290,7 +269,7 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
         )  # fmt: skip
         dual = problem.coordinates.dual_outward(problem.rows.expand(solution.dual))
         note = problem.scale_note(getattr(self, "feature_names_in_", None))
-        certificate = replace(_in_units_of(problem, trained), notes=() if note is None else (note,))
+        certificate = replace(in_units_of(problem, trained), notes=() if note is None else (note,))
         self.convex_coef_ = units.coef
         self.convex_directions_ = units.directions
         self.convex_arrangements_ = used
@@ -355,7 +334,7 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
             )
         with verbosity(self.verbose), one_blas_thread():
             problem = self._problem(data)
-            trained, dual = self._as_trained(problem)
+            trained, dual = trained_again(self, problem, shared=self._shares(data.Y))
             sharper = sharpen(
                 problem,
                 trained,
@@ -371,44 +350,6 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
             else:
                 self._set_trained(problem, sharper, self.beta_)
         return self.certificate_
-
-    def _as_trained(self, problem: Problem) -> tuple[Trained, Array]:
-        """The fit as it was before it was turned into attributes, checked against the data; and its dual point."""
-        patterns = patterns_of(problem.X, self.arrangements_)
-        beta = self.beta_ if isinstance(problem.loss, HardMargin) else problem.coordinates.beta_inward(self.beta_)
-        program = problem.program(patterns, beta, constrained=True)
-        units = problem.units_inward(Units(self.convex_coef_, self.convex_directions_))
-        if self._shares(problem.rows.Y):
-            program = replace(
-                program,
-                shared=True,
-                block_patterns=self.convex_arrangements_,
-                block_directions=self.convex_directions_,
-            )
-        dual_coef = self.dual_coef_.reshape(len(self.dual_coef_), -1)
-        dual = np.zeros_like(problem.rows.Y)
-        known = problem.rows.inverse >= 0
-        intercept = problem.coordinates.intercept_inward(self.intercepts_[1])
-        outputs = units.outputs(program.X) + intercept
-        objective = program.loss_value(outputs) + program.penalty(units.coef)
-        rounding = 2.0 * program.objective_error(outputs, units.coef)
-        stored = problem.objective_inward(self.objective_)
-        if len(dual_coef) != len(known) or not abs(objective - stored) <= 1e-6 * abs(stored) + rounding:
-            raise ValueError(
-                "certify: X, y and sample_weight must be the training data of this fit; their objective differs."
-            )
-        np.add.at(dual, problem.rows.inverse[known], problem.coordinates.dual_inward(dual_coef[known]))
-        certificate = self.certificate_.mapped(problem.objective_inward, problem.objective_inward)
-        blocks = np.arange(len(units))
-        if not program.shared:
-            blocks = blocks_of(program, patterns[self.convex_arrangements_], self.convex_directions_)
-        bound = Bound(certificate.lower_bound_solved, dual)
-        solution = Solution.of(program, blocks, units.coef, bound, n_iter=self.n_iter_, solver=self.solver_)
-        solution = replace(solution, intercept=intercept, objective=certificate.objective)
-        if isinstance(problem.loss, HardMargin):  # of which the zero network has an infinite one
-            solution = replace(solution, scale=certificate.objective)
-        objectives = [problem.objective_inward(value) for value in self.objectives_]
-        return Trained(program, solution, self.arrangements_, certificate, objectives), dual
 
     @property
     def network_(self) -> TwoLayerReLU:
@@ -428,45 +369,3 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
         with naming("X"):
             X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype=[np.float64, np.float32], reset=False)
         return network.outputs(X).astype(X.dtype, copy=False)
-
-
-def layers(network: TwoLayerReLU) -> dict[str, Any]:
-    """The fitted attributes that prediction needs."""
-    return {
-        "coefs_": [network.hidden_weights, network.output_weights],
-        "intercepts_": [network.hidden_biases, network.output_biases],
-    }
-
-
-def _in_units_of(problem: Problem, trained: Trained) -> Certificate:
-    """The certificate in the user's units; its objective is that of the network as it is stored, from above.
-
-    Its intercept is rounded there, and its weights are products of roots.
-    """
-    program, solution = trained.program, trained.solution
-    objective = trained.certificate.objective
-    if not isinstance(program.loss, HardMargin):
-        stored = problem.coordinates.intercept_inward(problem.coordinates.intercept_outward(solution.intercept))
-        outputs = program.outputs(solution.blocks, solution.coef) + stored
-        objective = program.loss_value(outputs) + program.penalty(solution.coef)
-        objective += program.objective_error(outputs, solution.coef)
-    return replace(trained.certificate, objective=objective).mapped(problem.objective_outward, problem.bound_outward)
-
-
-def _check_gates(gates: Any, d: int, fit_intercept: bool) -> Array:
-    try:
-        checked = np.asarray(gates, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"arrangements must be the name of a sampler or a matrix of gate vectors, got {gates!r}."
-        ) from error
-    if checked.ndim != 2 or checked.shape[0] != d or not checked.shape[1]:
-        rows = (
-            f"n_features + 1 = {d} (the last one multiplies the hidden bias)" if fit_intercept else f"n_features = {d}"
-        )
-        raise ValueError(
-            f"arrangements must hold one gate vector a column, shape ({rows}, n_gates); got shape {checked.shape}."
-        )
-    if not np.isfinite(checked).all():
-        raise ValueError("arrangements contains NaN or infinity; gate vectors must be finite.")
-    return checked

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from skconvrelu._trained import Trained
 from skconvrelu.losses import HardMargin, Hinge
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.units import Units, units_of
+from skconvrelu.training.trained import Trained
 
 Array = NDArray[np.float64]
 Solve = Callable[[ConvexProgram, Units | None], Trained]

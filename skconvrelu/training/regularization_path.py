@@ -9,19 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from skconvrelu._betas import beta_grid, given_betas, largest_beta
 from skconvrelu._by_value import ByValue
 from skconvrelu._checks import check_choice, check_count, check_number
-from skconvrelu._classifier import ConvexReLUClassifier
-from skconvrelu._regressor import ConvexReLURegressor
-from skconvrelu._threads import one_blas_thread
 from skconvrelu.certificate import Certificate
+from skconvrelu.estimators.classifier import ConvexReLUClassifier
+from skconvrelu.estimators.regressor import ConvexReLURegressor
+from skconvrelu.kernels.blas_threads import one_blas_thread
 from skconvrelu.losses import CLASSIFICATION, REGRESSION
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.problem import Problem
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.proof import prove
 from skconvrelu.search.units import no_units
+from skconvrelu.training.penalties import beta_grid, given_betas, largest_beta
 
 Array = NDArray[np.float64]
 

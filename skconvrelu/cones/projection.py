@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu._products import ColumnProducts
+from skconvrelu.kernels.column_products import ColumnProducts
 from skconvrelu.rounding import gamma, row_lengths
 from skconvrelu.rows import in_memory
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu._threads import one_blas_thread
-from skconvrelu._trained import Options
+from skconvrelu.kernels.blas_threads import one_blas_thread
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.problem import Coordinates, Problem
 from skconvrelu.program import ConvexProgram
@@ -16,6 +15,7 @@ from skconvrelu.search.beta_path import follow
 from skconvrelu.search.units import Units, signed_axes
 from skconvrelu.solution import Solution
 from skconvrelu.solvers import independent_outputs, solve_program
+from skconvrelu.training.trained import Options
 
 Array = NDArray[np.float64]
 

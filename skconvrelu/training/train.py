@@ -10,8 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from skconvrelu._hard_margin import NotSeparated, max_margin
-from skconvrelu._trained import Options, Trained
 from skconvrelu.arrangements._enumeration import enumeration_error
 from skconvrelu.certificate import Certificate
 from skconvrelu.losses import HardMargin
@@ -29,6 +27,8 @@ from skconvrelu.search.tally import Tally
 from skconvrelu.search.units import Units, units_of
 from skconvrelu.solution import OUTSIDE, Solution
 from skconvrelu.solvers import polish, solve_program
+from skconvrelu.training.hard_margin import NotSeparated, max_margin
+from skconvrelu.training.trained import Options, Trained
 
 Array = NDArray[np.float64]
 

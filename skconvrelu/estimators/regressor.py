@@ -1,28 +1,17 @@
-"""The classifier."""
+"""The regressor."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy.special import expit, softmax
-from sklearn.base import ClassifierMixin
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import column_or_1d, validate_data
-
-from skconvrelu._base import BaseConvexReLU
-from skconvrelu._checks import check_class_weight, check_known, naming
-from skconvrelu._sklearn import StrOptions, fit_context, with_callbacks
-from skconvrelu._whole import all_or_nothing
-from skconvrelu.losses import Loss, classification_loss
-
-Array = NDArray[np.float64]
+from skconvrelu._sklearn import fit_context, with_callbacks
+from skconvrelu.estimators.all_or_nothing import all_or_nothing
+from skconvrelu.estimators.base import GIVEN_BETA
+from skconvrelu.estimators.regression import BaseRegressor
 
 
-class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
-    """Two-layer ReLU network for classification, trained to global optimality over its arrangements.
+class ConvexReLURegressor(BaseRegressor):
+    """Two-layer ReLU network for regression, trained to global optimality over its arrangements.
 
     Minimises ``(1/S) sum_i s_i l(f(x_i), y_i) + (beta/2) (||W1||_F^2 + ||w2||^2)`` over networks ``f(x) = (x' W1)_+ w2 + b`` with the
     given hyperplane arrangements, through its convex equivalent [1]_ [2]_: blocks ``u`` in the cone of their arrangement, with
@@ -32,14 +21,17 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
     ----------
     beta : float or "auto", default="auto"
         Penalty, positive: the only hyperparameter worth searching. "auto" is 0.01 times the smallest beta whose optimum is the
-        zero network (over all arrangements, as searched), which makes the fit independent of the units of y. Beyond
-        class ratios of 1000 : 1 a floor keeps it from following the rare class.
-    loss : {"log_loss", "hinge", "squared_hinge", "squared_error", "hard_margin"}, default="log_loss"
-        With labels coded y = -1, +1 and the margin m = y f: "log_loss" ``log(1 + exp(-m))`` for two classes, softmax cross-entropy
-        for more; "hinge" ``max(0, 1 - m)``; "squared_hinge" ``max(0, 1 - m)^2``; "squared_error" ``(1 - m)^2 / 2``; "hard_margin" no
-        loss but the constraint ``m >= 1``, the max-margin program of [2]_, which uses neither beta nor weights (a zero weight
-        leaves a sample out). All but the first treat more than two classes one against the rest, in one fit whose objective is
-        the sum. Every hidden unit feeds one class.
+        zero network (over all arrangements, as searched), which makes the fit independent of the units of y.
+    loss : {"squared_error", "huber", "absolute_error", "quantile", "poisson"}, default="squared_error"
+        With r = f - y, summed over targets: "squared_error" ``r^2 / 2``; "huber" ``r^2 / 2`` for ``|r| <= epsilon``, else
+        ``epsilon |r| - epsilon^2 / 2``; "absolute_error" ``|r|``; "quantile" ``max(q (y - f), (q - 1) (y - f))`` with q = ``quantile``;
+        "poisson" ``exp(f) - y f`` for targets y >= 0, where the network predicts the logarithm of the mean and ``predict`` returns
+        the mean (an exposure goes into ``sample_weight``, with y as a rate). Losses with kinks are solved exactly.
+    epsilon : float, default=1.35
+        Residual at which "huber" turns from quadratic to linear, in the units of y. :class:`sklearn.linear_model.HuberRegressor`
+        measures its epsilon in units of a scale that it estimates; targets in units of their spread give 1.35 the same meaning here.
+    quantile : float, default=0.5
+        Level of "quantile", strictly between 0 and 1.
     arrangements : {"gaussian", "sparse", "data", "exact"}, array-like or callable, default="gaussian"
         Where the hyperplane arrangements come from. "gaussian": normal gates in standardised coordinates; "sparse": gates on one
         to three features; "data": gates that pass beside as many samples as the rank allows; "exact": all arrangements, refused
@@ -61,9 +53,6 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
         norms, which can be loose, over all as searched. No effect with one output.
     fit_intercept : bool, default=True
         Hidden biases (penalised) and a free output intercept (not penalised).
-    class_weight : dict, "balanced" or None, default=None
-        Weights of the classes, multiplied into the sample weights: finite nonnegative numbers by label, 1 where there is none.
-        "balanced": inversely proportional to the sum of the sample weights of each class.
     solver : {"auto", "mosek", "clarabel", "scipy"} or callable, default="auto"
         "auto" is MOSEK where it is installed and licensed, otherwise "scipy": this package's own methods, a structured interior point and
         two Newton methods, whichever is likely to be the fastest. A callable ``solve(program, *, tol, max_iter, start)`` is a backend of
@@ -92,13 +81,13 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
     arrangements_ : ndarray of shape (n_features [+ 1], P)
         Gate vectors of the arrangements that were solved over: the sampled ones, then those the search found.
     coefs_, intercepts_ : list of ndarray
-        The reconstructed network in the layout of :class:`sklearn.neural_network.MLPClassifier`: weights of shapes
+        The reconstructed network in the layout of :class:`sklearn.neural_network.MLPRegressor`: weights of shapes
         (n_features, n_blocks) and (n_blocks, n_outputs), biases of shapes (n_blocks,) and (n_outputs,).
     network_ : TwoLayerReLU
         The same as an object that can be evaluated, merged, pruned or turned into an MLP, see :mod:`skconvrelu.network`.
     objective_ : float
-        Weighted mean loss plus penalty, equal for the convex weights and the network but for rounding, which is added; with "hard_margin"
-        the sum of norms.
+        Weighted mean loss plus penalty, equal for the convex weights and the network but for rounding, which is added. Negative values are
+        possible with "poisson".
     dual_gap_ : float
         Absolute duality gap, valid over ``arrangements_``: no network with these arrangements is better by more.
     dual_coef_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
@@ -113,8 +102,6 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
         Iterations of the last convex program, whatever the method; at least 1.
     solver_ : str
         The backend that solved it; "descent" where it was too large to be solved.
-    classes_ : ndarray of shape (n_classes,)
-        Class labels that have positive weight.
     n_features_in_ : int
         Number of features seen in fit.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -122,7 +109,7 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
 
     See Also
     --------
-    ConvexReLURegressor : The same for real targets.
+    ConvexReLUClassifier : The same for class labels.
 
     References
     ----------
@@ -135,34 +122,31 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
 
     Examples
     --------
-    >>> from sklearn.datasets import load_iris
-    >>> from skconvrelu import ConvexReLUClassifier
-    >>> X, y = load_iris(return_X_y=True)
-    >>> model = ConvexReLUClassifier(n_arrangements=20, random_state=0).fit(X, y)
-    >>> bool(model.score(X, y) > 0.95)
+    >>> import numpy as np
+    >>> from skconvrelu import ConvexReLURegressor
+    >>> X = np.linspace(-1, 1, 21)[:, None]
+    >>> model = ConvexReLURegressor(beta=1e-3, arrangements="exact").fit(X, np.abs(X[:, 0]))
+    >>> float(model.predict([[0.5]])[0].round(2))
+    0.5
+    >>> bool(model.dual_gap_ <= 1e-4 * model.objective_)
     True
-    >>> model.predict_proba(X[:1]).shape
-    (1, 3)
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **BaseConvexReLU._parameter_constraints,
-        "loss": [StrOptions({"log_loss", "hinge", "squared_hinge", "squared_error", "hard_margin"})],
-        "class_weight": [dict, StrOptions({"balanced"}), None],
-    }
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {**BaseRegressor._parameter_constraints, **GIVEN_BETA}
 
     def __init__(
         self,
         beta: float | str = "auto",
         *,
-        loss: str = "log_loss",
+        loss: str = "squared_error",
+        epsilon: float = 1.35,
+        quantile: float = 0.5,
         arrangements: Any = "gaussian",
         n_arrangements: int = 100,
         activation: str = "relu",
         refine: bool | int = True,
         shared_units: bool = False,
         fit_intercept: bool = True,
-        class_weight: dict[Any, float] | str | None = None,
         solver: str = "auto",
         tol: float = 1e-4,
         max_iter: int = 1000,
@@ -173,13 +157,14 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
     ) -> None:
         self.beta = beta
         self.loss = loss
+        self.epsilon = epsilon
+        self.quantile = quantile
         self.arrangements = arrangements
         self.n_arrangements = n_arrangements
         self.activation = activation
         self.refine = refine
         self.shared_units = shared_units
         self.fit_intercept = fit_intercept
-        self.class_weight = class_weight
         self.solver = solver
         self.tol = tol
         self.max_iter = max_iter
@@ -191,113 +176,27 @@ class ConvexReLUClassifier(ClassifierMixin, BaseConvexReLU):
     @all_or_nothing
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> ConvexReLUClassifier:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> ConvexReLURegressor:
         """Train to global optimality over the sampled arrangements.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training data. Sparse data are accepted; the solver works on a dense copy.
-        y : array-like of shape (n_samples,)
-            Class labels, at least two different ones with positive weight.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
         sample_weight : array-like of shape (n_samples,), default=None
             Nonnegative weights; weight 2 is the same as the sample twice, weight 0 the same as leaving it out.
 
         Returns
         -------
-        self : ConvexReLUClassifier
+        self : ConvexReLURegressor
 
         Raises
         ------
         ValueError
-            If data, weights or a parameter are invalid, or y has one class only; with ``loss="hard_margin"`` also if no network was
-            found that separates the classes. Nothing is fitted then.
+            If data, weights or a parameter are invalid; nothing is fitted then.
         SolverUnavailableError
             If a solver was named that is not installed or not licensed.
         """
         return self._fit_from(X, y, sample_weight, None)
-
-    def _validated(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> tuple[Any, NDArray[Any], Array]:
-        check_known(y, numbers=False)
-        with naming("X"):
-            X, y = validate_data(self, X, y, reset=reset, accept_sparse=("csr", "csc"), dtype=[np.float64, np.float32])
-        y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
-        weights = self._validate_weights(X, sample_weight)
-        if self.class_weight is not None:
-            weights = weights * self._class_weights(y, weights)
-        return X, y, weights
-
-    def _class_weights(self, y: NDArray[Any], weights: Array) -> Array:
-        """Each sample's class weight; balanced ones count sample weights, so that weight 2 is the sample twice."""
-        classes, labels = np.unique(y, return_inverse=True)
-        if isinstance(self.class_weight, dict):
-            return check_class_weight(self.class_weight, classes)[labels]
-        totals = np.bincount(labels, weights=weights)
-        # a class without weight is none: its samples are left out whatever they are multiplied by
-        return weights.sum() / (np.count_nonzero(totals) * np.where(totals > 0.0, totals, 1.0))[labels]
-
-    def _coded(self, y: NDArray[Any], weights: Array) -> tuple[Array, Loss, dict[str, Any]]:
-        classes = np.unique(y[weights > 0.0])
-        if len(classes) < 2:
-            raise ValueError(
-                f"y holds {len(classes)} class with positive weight; a classifier needs samples of at least 2 classes."
-            )
-        # a class whose samples all weigh nothing is left out like them; what label they carry no longer matters
-        labels = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
-        loss, Y = classification_loss(self.loss, labels, len(classes))
-        return Y, loss, {"classes_": classes}
-
-    def decision_function(self, X: Any) -> NDArray[np.floating]:
-        """Raw outputs of the network.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            With two classes the score of ``classes_[1]`` (with "log_loss" its log-odds), otherwise one score a class.
-        """
-        F = self._outputs(X)
-        return F[:, 0] if F.shape[1] == 1 else F
-
-    @available_if(lambda self: _gives_probabilities(self))
-    def predict_proba(self, X: Any) -> NDArray[np.floating]:
-        """Class probabilities; only with ``loss="log_loss"``.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        p : ndarray of shape (n_samples, n_classes)
-            In the order of ``classes_``.
-        """
-        scores = self.decision_function(X)
-        if scores.ndim == 1:
-            return np.column_stack([expit(-scores), expit(scores)])
-        return softmax(scores, axis=1)
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """The class with the largest score for each sample.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        y_pred : ndarray of shape (n_samples,)
-        """
-        scores = self.decision_function(X)
-        index = (scores > 0.0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
-        return self.classes_[index]
-
-
-def _gives_probabilities(classifier: ConvexReLUClassifier) -> bool:
-    if classifier.loss != "log_loss":
-        raise AttributeError(f"predict_proba needs loss='log_loss': loss={classifier.loss!r} gives no probabilities.")
-    return True

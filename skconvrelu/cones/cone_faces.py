@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu.cones.face_factors import FaceFactors, gram
 from skconvrelu.rows import in_memory
-from skconvrelu.solvers.face_factors import FaceFactors, gram
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]

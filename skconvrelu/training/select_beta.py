@@ -13,7 +13,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.exceptions import UndefinedMetricWarning
 
-from skconvrelu._fold_paths import Fold, Point, advance
+from skconvrelu.training.fold_paths import Fold, Point, advance
 
 Array = NDArray[np.float64]
 #: the score of one fold's joined point; larger is better

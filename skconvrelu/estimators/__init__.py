@@ -1,0 +1,1 @@
+"""The estimators: parameters and validated data on one side, fitted attributes on the other."""
