@@ -3,12 +3,12 @@
 from importlib.metadata import PackageNotFoundError, version
 
 from skconvrelu.certificate import Certificate
+from skconvrelu.estimators.certify_network import NetworkAudit, certify_network
 from skconvrelu.estimators.classifier import ConvexReLUClassifier
 from skconvrelu.estimators.classifier_cv import ConvexReLUClassifierCV
 from skconvrelu.estimators.regressor import ConvexReLURegressor
 from skconvrelu.estimators.regressor_cv import ConvexReLURegressorCV
-from skconvrelu.training.certify_network import NetworkAudit, certify_network
-from skconvrelu.training.regularization_path import BetaMax, BetaPath, beta_max, convex_relu_path
+from skconvrelu.estimators.regularization_path import BetaMax, BetaPath, beta_max, convex_relu_path
 
 try:
     __version__ = version("skconvrelu")

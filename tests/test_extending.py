@@ -10,9 +10,18 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from skconvrelu import ConvexReLUClassifier, ConvexReLURegressor
-from skconvrelu.losses import Loss
+from skconvrelu.losses import (
+    CLASSIFICATION,
+    LABELS,
+    PENALISED,
+    REGRESSION,
+    TARGETS,
+    Loss,
+    classification_loss,
+    regression_loss,
+)
 from skconvrelu.solution import Candidate
-from skconvrelu.solvers import SolverError
+from skconvrelu.solvers import SolverError, SolverUnavailableError
 
 
 def data(n=40, d=3):
@@ -139,9 +148,30 @@ class LogCosh(Loss):
         return Y + np.arctanh(A)
 
 
+class ConicLogCosh(LogCosh):
+    """The same with its conic form: ``t >= log(exp(r) + exp(-r))`` as ``exp(r - t) + exp(-r - t) <= 1``."""
+
+    def conic_form(self, Y, weights, build, f):
+        n = len(f)
+        t, z = build.variables(n, weights), build.variables(2 * n).reshape(n, 2)
+        build.in_rows(build.rows(n, -np.inf, 1.0)[:, None], z, 1.0)
+        sides = np.array([1.0, -1.0])
+        g = np.stack([np.zeros((n, 2)), np.ones((n, 2)), -Y * sides], axis=2)
+        rows = build.cone("exponential", 3, g.reshape(2 * n, 3)).reshape(n, 2, 3)
+        build.in_cones(rows[:, :, 0], z, 1.0)
+        build.in_cones(rows[:, :, 2], t[:, None], -1.0)
+        build.in_cones(rows[:, :, 2], f, np.tile(sides, (n, 1)))
+        return -np.log(2.0)
+
+
 class LogCoshRegressor(ConvexReLURegressor):
     def _loss(self):
         return LogCosh()
+
+
+class ConicLogCoshRegressor(ConvexReLURegressor):
+    def _loss(self):
+        return ConicLogCosh()
 
 
 def test_a_loss_from_outside():
@@ -163,3 +193,30 @@ def test_a_loss_from_outside():
     inliers[::10] = False
     squared = ConvexReLURegressor(0.01, random_state=0).fit(X, y)
     assert np.abs(F - y)[inliers].mean() < np.abs(squared.predict(X) - y)[inliers].mean()
+
+
+def test_a_loss_from_outside_may_have_a_conic_form():
+    pytest.importorskip("clarabel")
+    X, y = data()
+    options = {"beta": 0.01, "n_arrangements": 10, "refine": False, "random_state": 0, "tol": 1e-6}
+    conic = ConicLogCoshRegressor(solver="clarabel", **options).fit(X, y)
+    own = LogCoshRegressor(solver="scipy", **options).fit(X, y)
+    assert conic.solver_ == "clarabel"
+    assert conic.objective_ == pytest.approx(own.objective_, rel=2e-6)
+    with pytest.raises(SolverUnavailableError, match="'log_cosh' has no conic form; use solver='scipy'"):
+        LogCoshRegressor(solver="clarabel", **options).fit(X, y)
+
+
+def test_the_registry_names_every_loss_of_the_estimators():
+    assert set(REGRESSION) == set(TARGETS)
+    assert set(PENALISED) == {*REGRESSION, *(set(CLASSIFICATION) - {"hard_margin"})}
+    for name, named in TARGETS.items():
+        assert regression_loss(name).name == name
+        for parameter in named.parameters:
+            with pytest.raises(ValueError, match=parameter):
+                regression_loss(name, **{parameter: -1.0})
+    for name in LABELS:
+        for k in (2, 3):
+            loss, Y = classification_loss(name, np.arange(6) % k, k)
+            assert loss.gives_probabilities == hasattr(ConvexReLUClassifier(loss=name), "predict_proba")
+            assert Y.shape == (6, 1 if k == 2 else 3)

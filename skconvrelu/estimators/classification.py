@@ -15,7 +15,7 @@ from sklearn.utils.validation import column_or_1d, validate_data
 from skconvrelu._checks import check_class_weight, check_known, naming
 from skconvrelu._sklearn import StrOptions
 from skconvrelu.estimators.base import BaseConvexReLU
-from skconvrelu.losses import Loss, classification_loss
+from skconvrelu.losses import LABELS, Loss, classification_loss
 
 Array = NDArray[np.float64]
 
@@ -25,7 +25,7 @@ class BaseClassifier(ClassifierMixin, BaseConvexReLU):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseConvexReLU._parameter_constraints,
-        "loss": [StrOptions({"log_loss", "hinge", "squared_hinge", "squared_error", "hard_margin"})],
+        "loss": [StrOptions(set(LABELS))],
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
@@ -110,6 +110,6 @@ class BaseClassifier(ClassifierMixin, BaseConvexReLU):
 
 
 def _gives_probabilities(classifier: BaseClassifier) -> bool:
-    if classifier.loss != "log_loss":
+    if classifier.loss not in LABELS or not LABELS[classifier.loss].make().gives_probabilities:
         raise AttributeError(f"predict_proba needs loss='log_loss': loss={classifier.loss!r} gives no probabilities.")
     return True

@@ -11,6 +11,7 @@ from skconvrelu._sklearn import StrOptions, fit_context, with_callbacks
 from skconvrelu.estimators.all_or_nothing import all_or_nothing
 from skconvrelu.estimators.choosing_beta import CHOSEN_BETA, ChoosesBeta
 from skconvrelu.estimators.classification import BaseClassifier
+from skconvrelu.losses import LABELS
 
 Array = NDArray[np.float64]
 
@@ -86,7 +87,7 @@ class ConvexReLUClassifierCV(ChoosesBeta, BaseClassifier):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseClassifier._parameter_constraints,
         **CHOSEN_BETA,
-        "loss": [StrOptions({"log_loss", "hinge", "squared_hinge", "squared_error"})],
+        "loss": [StrOptions(set(LABELS) - {"hard_margin"})],
     }
 
     def __init__(

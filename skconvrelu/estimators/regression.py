@@ -13,7 +13,7 @@ from sklearn.utils.validation import column_or_1d, validate_data
 from skconvrelu._checks import check_known, naming
 from skconvrelu._sklearn import Interval, StrOptions
 from skconvrelu.estimators.base import BaseConvexReLU
-from skconvrelu.losses import Loss, check_targets, regression_loss
+from skconvrelu.losses import TARGETS, Loss, regression_loss
 
 Array = NDArray[np.float64]
 
@@ -23,7 +23,7 @@ class BaseRegressor(RegressorMixin, BaseConvexReLU):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseConvexReLU._parameter_constraints,
-        "loss": [StrOptions({"squared_error", "huber", "absolute_error", "quantile", "poisson"})],
+        "loss": [StrOptions(set(TARGETS))],
         "epsilon": [Interval(Real, 0, None, closed="neither")],
         "quantile": [Interval(Real, 0, 1, closed="neither")],
     }
@@ -31,8 +31,9 @@ class BaseRegressor(RegressorMixin, BaseConvexReLU):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         # several targets work with every loss, but scikit-learn's check of them has negative ones only
-        tags.target_tags.multi_output = self.loss != "poisson"
-        tags.target_tags.positive_only = self.loss == "poisson"
+        nonnegative = self.loss in TARGETS and self._loss().nonnegative_targets
+        tags.target_tags.multi_output = not nonnegative
+        tags.target_tags.positive_only = nonnegative
         return tags
 
     def _coded(self, y: NDArray[Any], weights: Array) -> tuple[Array, Loss, dict[str, Any]]:
@@ -56,9 +57,10 @@ class BaseRegressor(RegressorMixin, BaseConvexReLU):
             )
         weights = self._validate_weights(X, sample_weight)
         y = np.asarray(y, dtype=np.float64)
-        if self.loss == "poisson" and y.ndim == 2 and y.shape[1] == 1:
+        loss = self._loss()
+        if loss.nonnegative_targets and y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        check_targets(self.loss, y, weights if self.fit_intercept else None)
+        loss.check_targets(y, weights if self.fit_intercept else None)
         return X, y, weights
 
     def predict(self, X: Any) -> NDArray[np.floating]:

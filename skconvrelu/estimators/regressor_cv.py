@@ -12,7 +12,6 @@ from skconvrelu.estimators.all_or_nothing import all_or_nothing
 from skconvrelu.estimators.base import TrainingSet
 from skconvrelu.estimators.choosing_beta import CHOSEN_BETA, ChoosesBeta
 from skconvrelu.estimators.regression import BaseRegressor
-from skconvrelu.losses import check_targets
 
 Array = NDArray[np.float64]
 
@@ -190,7 +189,7 @@ class ConvexReLURegressorCV(ChoosesBeta, BaseRegressor):
         return {"calibration_": data.loss.best_constant(outputs, data.Y[rows], weights)}
 
     def _check_part(self, y: NDArray[Any], weights: Array) -> None:
-        check_targets(self.loss, y, weights if self.fit_intercept else None)
+        self._loss().check_targets(y, weights if self.fit_intercept else None)
 
     def _outputs(self, X: Any) -> Array:
         F = super()._outputs(X)

@@ -1,19 +1,11 @@
 """Convex losses: value, gradient, curvature or slopes, conjugate, dual domain, link.
 
 A loss sees raw network outputs ``F`` of shape (n, K) and coded targets ``Y`` of the same shape, and works per sample; the
-program multiplies by the weights ``w_i = s_i / S``. Adding a loss means one class here and one conic form in
-:mod:`skconvrelu.solvers.conic_losses`.
+program multiplies by the weights ``w_i = s_i / S``. Adding a loss means one class, with its conic form, and one line in
+:mod:`skconvrelu.losses.registry`.
 """
 
-from skconvrelu.losses._base import Loss
-from skconvrelu.losses._coding import (
-    CLASSIFICATION,
-    REGRESSION,
-    check_targets,
-    classification_loss,
-    coded_targets,
-    regression_loss,
-)
+from skconvrelu.losses._base import Loss, NoConicForm
 from skconvrelu.losses._piecewise import (
     AbsoluteError,
     HardMargin,
@@ -31,10 +23,23 @@ from skconvrelu.losses._smooth import (
     SquaredError,
     SquaredErrorOnCodes,
 )
+from skconvrelu.losses.registry import (
+    CLASSIFICATION,
+    LABELS,
+    PENALISED,
+    REGRESSION,
+    TARGETS,
+    classification_loss,
+    coded_targets,
+    regression_loss,
+)
 
 __all__ = [
     "CLASSIFICATION",
+    "LABELS",
+    "PENALISED",
     "REGRESSION",
+    "TARGETS",
     "AbsoluteError",
     "BinaryLogLoss",
     "HardMargin",
@@ -42,6 +47,7 @@ __all__ = [
     "Huber",
     "Loss",
     "MultinomialLogLoss",
+    "NoConicForm",
     "PiecewiseLinear",
     "PiecewiseQuadratic",
     "Poisson",
@@ -49,7 +55,6 @@ __all__ = [
     "SquaredError",
     "SquaredErrorOnCodes",
     "SquaredHinge",
-    "check_targets",
     "classification_loss",
     "coded_targets",
     "regression_loss",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,10 @@ class CanonicalTargets:
     loss_exponent: int = 0
 
 
+class NoConicForm(ValueError):
+    """A loss that conic solvers cannot be given."""
+
+
 class Loss(ABC):
     """One convex loss ``l(f, y) >= 0``, convex in ``f``.
 
@@ -54,6 +58,29 @@ class Loss(ABC):
     smooth: ClassVar[bool] = True
     #: the Hessian does not depend on the outputs
     quadratic: ClassVar[bool] = False
+    #: targets are not negative
+    nonnegative_targets: ClassVar[bool] = False
+    #: outputs of a classifier are log-odds
+    gives_probabilities: ClassVar[bool] = False
+
+    def check_targets(self, y: Array, free: Array | None = None) -> None:
+        """Refuse targets outside the domain of the loss, or without a finite optimum where ``free`` (n,) weights an intercept."""
+        if self.nonnegative_targets and (y < 0.0).any():
+            raise ValueError(
+                f"y has negative entries, which loss={self.name!r} cannot fit; its targets must be y >= 0."
+            )
+
+    def conic_form(self, Y: Array, weights: Array, build: Any, f: NDArray[np.intp]) -> float:
+        """Add variables, rows and cones whose least cost is the weighted loss at outputs ``f`` (n, K); returns a constant on top.
+
+        ``build`` is a :class:`skconvrelu.solvers.conic_form.Builder`.
+
+        Raises
+        ------
+        NoConicForm
+            Where the loss has none: conic solvers cannot be used then.
+        """
+        raise NoConicForm(f"the loss {self.name!r} has no conic form; use solver='scipy'")
 
     @abstractmethod
     def value(self, F: Array, Y: Array) -> Array:

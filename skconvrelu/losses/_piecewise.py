@@ -5,10 +5,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from bisect import bisect_left, bisect_right
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu.losses import conic_forms
 from skconvrelu.losses._base import CanonicalTargets, Loss, canonical_residuals
 
 Array = NDArray[np.float64]
@@ -104,6 +106,9 @@ class PiecewiseLinear(PiecewiseQuadratic):
     def smoothed(self, width: float) -> Loss:
         return _Smoothed(self, width)
 
+    def conic_form(self, Y: Array, weights: Array, build: Any, f: NDArray[np.intp]) -> float:
+        return conic_forms.piecewise_linear(self, Y, weights, build, f)
+
 
 class _Smoothed(PiecewiseQuadratic):
     """The Moreau envelope of a piecewise linear loss."""
@@ -146,6 +151,9 @@ class Huber(PiecewiseQuadratic):
     def slopes(self, Y: Array) -> tuple[Array, Array]:
         return np.full(Y.shape, -self.epsilon), np.full(Y.shape, self.epsilon)
 
+    def conic_form(self, Y: Array, weights: Array, build: Any, f: NDArray[np.intp]) -> float:
+        return conic_forms.huber(self, Y, weights, build, f)
+
 
 class SquaredHinge(PiecewiseQuadratic):
     """``max(0, 1 - m)^2`` with m = y f, y in {-1, +1}; with ``p = -y a >= 0`` the conjugate is ``p^2 / 4 - p``."""
@@ -159,6 +167,9 @@ class SquaredHinge(PiecewiseQuadratic):
 
     def slopes(self, Y: Array) -> tuple[Array, Array]:
         return np.where(Y > 0.0, -np.inf, 0.0), np.where(Y > 0.0, 0.0, np.inf)
+
+    def conic_form(self, Y: Array, weights: Array, build: Any, f: NDArray[np.intp]) -> float:
+        return conic_forms.squared_hinge(self, Y, weights, build, f)
 
 
 class Quantile(PiecewiseLinear):

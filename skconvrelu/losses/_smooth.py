@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_softmax, logit, softmax, xlogy
 
+from skconvrelu.losses import conic_forms
 from skconvrelu.losses._base import CanonicalTargets, Loss, canonical_residuals
 from skconvrelu.rounding import gamma, power_of_two
 
@@ -57,6 +60,9 @@ class SquaredError(Loss):
     def canonical(self, Y: Array, *, free: bool) -> CanonicalTargets:
         return canonical_residuals(self, Y, free=free, degree=2)
 
+    def conic_form(self, Y: Array, weights: Array, build: Any, f: NDArray[np.intp]) -> float:
+        return conic_forms.squared_error(self, Y, weights, build, f)
+
 
 class SquaredErrorOnCodes(SquaredError):
     """Squared error on labels coded -1/+1, ``(1 - y f)^2 / 2``: for classes, whose codes have no unit."""
@@ -74,6 +80,7 @@ class Poisson(Loss):
     """
 
     name = "poisson"
+    nonnegative_targets = True
 
     def value(self, F: Array, Y: Array) -> Array:
         return (np.exp(np.minimum(F, _LARGEST)) - Y * F).sum(axis=1) + self.dropped(Y)
@@ -119,11 +126,23 @@ class Poisson(Loss):
     def mean(self, F: Array) -> Array:
         return np.exp(np.minimum(F, _LARGEST))
 
+    def check_targets(self, y: Array, free: Array | None = None) -> None:
+        super().check_targets(y, free)
+        if free is not None and not (y.reshape(len(y), -1)[free > 0.0] > 0.0).any(axis=0).all():
+            raise ValueError(
+                "y is zero wherever its weight is not: with loss='poisson' the intercept would be minus infinity. "
+                "Leave such a target out."
+            )
+
+    def conic_form(self, Y: Array, weights: Array, build: Any, f: NDArray[np.intp]) -> float:
+        return conic_forms.poisson(self, Y, weights, build, f)
+
 
 class BinaryLogLoss(Loss):
     """``l = log(1 + exp(-y f))`` with y in {-1, +1}; with ``p = -y a`` in [0, 1] the conjugate is ``p log p + (1 - p) log(1 - p)``."""
 
     name = "log_loss"
+    gives_probabilities = True
     unitless = True
 
     def value(self, F: Array, Y: Array) -> Array:
@@ -153,6 +172,9 @@ class BinaryLogLoss(Loss):
     def outputs_at(self, A: Array, Y: Array) -> Array:
         return -Y * logit(np.clip(-Y * A, _SMALLEST, 1.0 - 1e-16))
 
+    def conic_form(self, Y: Array, weights: Array, build: Any, f: NDArray[np.intp]) -> float:
+        return conic_forms.binary_log_loss(self, Y, weights, build, f)
+
 
 class MultinomialLogLoss(Loss):
     """Softmax cross-entropy ``log sum_k exp(f_k) - <y, f>`` with one-hot y.
@@ -161,6 +183,7 @@ class MultinomialLogLoss(Loss):
     """
 
     name = "log_loss"
+    gives_probabilities = True
     separable = False
     unitless = True
 
@@ -201,3 +224,6 @@ class MultinomialLogLoss(Loss):
         # adding one constant to all classes changes nothing: intercepts are kept at mean zero
         centred = np.eye(n_outputs) - 1.0 / n_outputs
         return np.linalg.svd(centred)[0][:, : n_outputs - 1]
+
+    def conic_form(self, Y: Array, weights: Array, build: Any, f: NDArray[np.intp]) -> float:
+        return conic_forms.multinomial_log_loss(self, Y, weights, build, f)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from skconvrelu.estimators.regularization_path import BetaPath
 from skconvrelu.plotting._axes import axes
-from skconvrelu.training.regularization_path import BetaPath
 from skconvrelu.training.select_beta import comparable, mean_scores, standard_error
 
 Array = NDArray[np.float64]

@@ -201,21 +201,15 @@ class _Search:
         return self._close()
 
     def _given_up(self, rounds: int) -> str:
-        ended = f"The search ended after {rounds} rounds: the convex programs"
+        why = "are hard to solve for such features and penalties. Scale the features, or increase beta or tol."
         if self.spent > self.policy.program_seconds:
-            return (
-                f"{ended} of so many samples and units took about {self.spent:.2g} seconds. "
-                "Increase beta or tol, or set refine to fewer rounds."
-            )
-        return (
-            f"{ended} are hard to solve for such features and penalties. Scale the features, or increase beta or tol."
-        )
+            why = f"of so many samples and units took about {self.spent:.2g} seconds. Increase beta or tol, or set refine to fewer rounds."
+        return f"The search ended after {rounds} rounds: the convex programs {why}"
 
     def _descend(self, units: Units) -> Units:
         """Steps of descent; with weighings between them where they are to do much of the work of a convex program."""
-        policy, program = self.policy, self.program
-        self.work = policy.seconds(policy.steps * descent_step(program, len(units)))
-        return descend_as_far_as_it_pays(self.smooth, units, policy, self.n_jobs)
+        self.work = self.policy.seconds(self.policy.steps * descent_step(self.program, len(units)))
+        return descend_as_far_as_it_pays(self.smooth, units, self.policy, self.n_jobs)
 
     def _price(self, units: Units, dual: Array) -> Units:
         """Violators at the dual point, largest first; and on the way to it from the best one so far, the centre.

@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu.losses import SquaredError
+from skconvrelu.losses import NoConicForm, SquaredError
 from skconvrelu.program import ConvexProgram
 from skconvrelu.solution import Candidate
+from skconvrelu.solvers._errors import SolverUnavailableError
 from skconvrelu.solvers.conic_form import Builder, ConicForm, ConicSolution
-from skconvrelu.solvers.conic_losses import conic_loss
 
 Array = NDArray[np.float64]
 
@@ -52,7 +52,10 @@ def _primal_form(program: ConvexProgram) -> ConicForm:
     norms = build.cone("quadratic", d + 1, np.zeros((B, d + 1)))
     build.in_cones(norms[:, 0], t, 1.0)
     build.in_cones(norms[:, 1:], u, 1.0)
-    offset = conic_loss(program, build, f)
+    try:
+        offset = program.loss.conic_form(program.Y, program.weights, build, f)
+    except NoConicForm as error:
+        raise SolverUnavailableError(f"{error}.") from error
 
     def read(solution: ConicSolution) -> Candidate:
         # stationarity in f: the multiplier of the row that defines f is w l'(f), that is -lambda

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skconvrelu._checks import check_flag, check_matrix, check_number, check_shape, check_weights
-from skconvrelu.losses import Loss, check_targets, coded_targets
+from skconvrelu.losses import Loss, coded_targets
 from skconvrelu.network.two_layer_relu import TwoLayerReLU, check_is_network
 from skconvrelu.program import ConvexProgram
 from skconvrelu.row_space import RowSpace
@@ -62,7 +62,7 @@ class Setting:
         weights = check_weights(sample_weight, len(features))
         if not (weights > 0.0).all():
             raise ValueError("sample_weight must be positive here; leave out samples of weight zero.")
-        check_targets(loss, Y, weights if fit_intercept else None)
+        kind.check_targets(Y, weights if fit_intercept else None)
         beta = check_number(beta, "beta", above=0.0)
         biased = np.hstack([features, np.ones((len(features), 1))]) if fit_intercept else features
         space = RowSpace.of(biased)

@@ -15,7 +15,7 @@ from skconvrelu.certificate import Certificate
 from skconvrelu.estimators.classifier import ConvexReLUClassifier
 from skconvrelu.estimators.regressor import ConvexReLURegressor
 from skconvrelu.kernels.blas_threads import one_blas_thread
-from skconvrelu.losses import CLASSIFICATION, REGRESSION
+from skconvrelu.losses import PENALISED, REGRESSION
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.problem import Problem
 from skconvrelu.program import ConvexProgram
@@ -214,7 +214,7 @@ def _zero_program(model: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Probl
 
 def _estimator(loss: str, params: dict[str, Any]) -> Any:
     """The plain estimator of a loss."""
-    check_choice(loss, "loss", REGRESSION + tuple(name for name in CLASSIFICATION if name != "hard_margin"))
+    check_choice(loss, "loss", PENALISED)
     if loss in REGRESSION:
         return ConvexReLURegressor(loss=loss, **params)
     return ConvexReLUClassifier(loss=loss.removesuffix("_on_classes"), **params)
