@@ -457,3 +457,14 @@ def test_a_fit_does_not_change_the_callers_warnings_or_parameters():
         warnings.simplefilter("error")
         model.fit(X, y)
     assert model.get_params() == before
+
+
+def test_gates_that_leave_a_sample_on_their_hyperplane_but_for_rounding_are_warned_of():
+    X, y = np.array([[0.3], [0.7], [1.0], [-1.0]]), np.array([3.0, 1.0, 0.0, 0.0])
+    options = {"beta": 1e-3, "refine": False}
+    with pytest.warns(ConvergenceWarning, match="outside its cone"):
+        ConvexReLURegressor(arrangements=[[-1.0], [0.3]], **options).fit(X, y)
+    # a sample of zeros is on the hyperplane of every gate without bias, and belongs to its closed side whoever computes it
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ConvexReLURegressor(arrangements=[[-1.0], [0.0]], **options).fit(X - 0.3, y)

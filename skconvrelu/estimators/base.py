@@ -221,7 +221,7 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
         if previous is not None:
             units = problem.units_inward(previous.units)
             begin_at = as_start(program, units, patterns_of(problem.X, previous.gates))
-        return sampled_only(program, gates, options, begin_at, enumerated=self._enumerates(program))
+        return sampled_only(problem, program, gates, options, begin_at, enumerated=self._enumerates(program))
 
     def _sampled(
         self, problem: Problem, previous: _Previous | None, rng: np.random.RandomState

@@ -34,21 +34,33 @@ Array = NDArray[np.float64]
 
 
 def sampled_only(
-    program: ConvexProgram, gates: Array, options: Options, start: Solution | None, *, enumerated: bool
+    problem: Problem,
+    program: ConvexProgram,
+    gates: Array,
+    options: Options,
+    start: Solution | None,
+    *,
+    enumerated: bool,
 ) -> Trained:
     """Solve over the arrangements at hand; ``enumerated`` says that these are all there are."""
     if isinstance(program.loss, HardMargin):
         return max_margin(
             program,
-            lambda hinge, _: _over_given(hinge, gates, options, None, enumerated=enumerated),
+            lambda hinge, _: _over_given(problem, hinge, gates, options, None, enumerated=enumerated),
             options.tol,
             None,
         )
-    return _over_given(program, gates, options, start, enumerated=enumerated)
+    return _over_given(problem, program, gates, options, start, enumerated=enumerated)
 
 
 def _over_given(
-    program: ConvexProgram, gates: Array, options: Options, start: Solution | None, *, enumerated: bool
+    problem: Problem,
+    program: ConvexProgram,
+    gates: Array,
+    options: Options,
+    start: Solution | None,
+    *,
+    enumerated: bool,
 ) -> Trained:
     error = enumeration_error(program.X) if enumerated and program.constrained else None
     if error is not None:
@@ -58,7 +70,7 @@ def _over_given(
         start=start, n_jobs=options.n_jobs,
     )  # fmt: skip
     solution = solution.in_cones(program)
-    _check_cones(solution.cone_violation)
+    _check_cones(max(solution.cone_violation, _published_violation(problem, program, solution, gates)))
     certificate = Certificate(
         objective=solution.objective,
         lower_bound_solved=min(solution.dual_objective, solution.objective),
@@ -146,7 +158,8 @@ def _published_violation(problem: Problem, program: ConvexProgram, solution: Sol
     own, units = gates[:, program.block_patterns[solution.blocks]], problem.space.outward(solution.coef)
     X = problem.X
     sides, values = X @ own, X @ units.T
-    unclear = np.abs(sides) <= gamma(X.shape[1] + 2) * (np.abs(X) @ np.abs(own))
+    rounding = gamma(X.shape[1] + 2) * (np.abs(X) @ np.abs(own))
+    unclear = (np.abs(sides) <= rounding) & (rounding > 0.0)
     outside = np.where(unclear, np.abs(values), -np.where(sides >= 0.0, 1.0, -1.0) * values)
     sizes = row_lengths(X)[:, None] * np.linalg.norm(units, axis=1).max()
     return float((outside / positive(sizes)).max(initial=0.0))
