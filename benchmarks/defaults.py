@@ -69,7 +69,7 @@ CHOICE = (
     Change("tol=0.1 (1e-2)", {"tol": 1e-1}),
     Change("n_arrangements=30 (100)", {"n_arrangements": 30}),
     *(Change(f"path_steps={k} (100)", policy={"path_steps": k}) for k in (30, 300)),
-    Change("path_looks=1 (4)", policy={"path_looks": 1}),
+    Change("path_pricings=1 (4)", policy={"path_pricings": 1}),
     Change("path_starts=10 (50)", policy={"path_starts": 10}),
 )
 SEARCH = (

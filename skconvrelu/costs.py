@@ -1,4 +1,4 @@
-"""Operations (multiply-adds, about) of what is worth weighing: one formula for each kernel, from shapes alone.
+"""Operations (multiply-adds, about) of what costs time: one formula for each kernel, from shapes alone.
 
 Whoever decides between methods, or says how long something takes, counts with these: :mod:`skconvrelu.policy` makes seconds of them.
 """
@@ -57,9 +57,9 @@ def factorisations(
 def interior_point_iteration(program: ConvexProgram) -> float:
     """One iteration of the interior point over all blocks of a program."""
     (n, d), (B, K) = program.X.shape, program.block_directions.shape
-    weighing = float(n) * B * d**2 if program.constrained else 0.0
+    cones = float(n) * B * d**2 if program.constrained else 0.0
     constant = program.loss.quadratic and not program.constrained
-    return min(factorisations((n, d), (B, K), constant, program.constrained)) + weighing
+    return min(factorisations((n, d), (B, K), constant, program.constrained)) + cones
 
 
 def block_systems(

@@ -19,7 +19,7 @@ def best_intercept(loss: Loss, Y: Array, weights: Array, basis: Array, F: Array)
     if constant is not None:
         return constant
 
-    def look(c: Array) -> tuple[float, Array, float, float]:
+    def at(c: Array) -> tuple[float, Array, float, float]:
         terms = weights[:, None] * loss.gradient(F + basis @ c, Y)
         gradient = basis.T @ terms.sum(axis=0)
         return (
@@ -35,7 +35,7 @@ def best_intercept(loss: Loss, Y: Array, weights: Array, basis: Array, F: Array)
         root = root.reshape(-1, len(c))
         return root.T @ root
 
-    value, gradient, size, total = look(c)
+    value, gradient, size, total = at(c)
     hessian, lift = curvature(c), 0.0
     for _ in range(200):
         if size <= 1e-16 * total:
@@ -44,7 +44,7 @@ def best_intercept(loss: Loss, Y: Array, weights: Array, basis: Array, F: Array)
         # is, since weights as unequal as 1e7 : 1 leave little of both
         diagonal = (lift + 1e-14) * (np.trace(hessian) + size)
         trial = c - np.linalg.solve(hessian + diagonal * np.eye(len(c)), gradient)
-        new = look(trial)
+        new = at(trial)
         rounding = 1e-14 * abs(value) + 1e-15 * float(np.abs(F + basis @ c).max())
         # far away the value is the merit; when it has no digits left, the gradient is
         if new[0] < value - rounding or (new[0] <= value + rounding and new[2] < size):

@@ -31,9 +31,9 @@ class Policy:
         Rounds that ``refine=True`` may take.
     steps : int
         L-BFGS steps of a round.
-    piece, weighings : int
-        L-BFGS steps between two weighings (nonnegative Lassos over the units), where descent does the work of convex programs; and
-        Newton steps of a weighing.
+    piece, pruning_steps : int
+        L-BFGS steps between two prunings (nonnegative Lassos over the units), where descent does the work of convex programs; and
+        Newton steps of a pruning.
     rounded : float
         Share of the typical loss over which descent rounds the kinks of a piecewise linear one.
     new_units, new_units_of_many : int
@@ -56,7 +56,7 @@ class Policy:
         Searched gap up to which expensive convex programs are solved all the same, and the gain of a round, as a share of the objective, up
         to which they are; for more samples than ``many_rows``, and for fewer.
     doubts : int
-        Further looks at the best dual point before an expensive end of the search rests on it.
+        Further pricings at the best dual point before an expensive end of the search rests on it.
 
     expensive_step : float
         Seconds of a Newton step from which a convex program is expensive.
@@ -71,13 +71,13 @@ class Policy:
         one cone, and on all of them, beyond which no network is given a bound by projections.
 
     starts_per_dimension, most_starts, least_starts : int
-        Independent starts of a look, for each output and sign: so many a dimension, at most so many for all, and at least.
-    look_seconds : float
-        Seconds of one look that these may take.
+        Independent starts of a pricing, for each output and sign: so many a dimension, at most so many for all, and at least.
+    pricing_seconds : float
+        Seconds of one pricing that these may take.
     walked : int
         Numbers in X up to which exact walks are added to them where directions of the samples differ in size.
     last_starts, in_vain : int
-        Independent starts, and looks without a rediscovery, after which the last look ends.
+        Independent starts, and pricings without a rediscovery, after which the last one ends.
     provable : tuple of int
         Samples up to which exact pricing takes about a tenth of a second, for ranks one, two and so on.
     proof_cones : int
@@ -97,9 +97,9 @@ class Policy:
         Gain of a step, as a share of the zero network's loss, that is not worth another pass over many samples.
 
     path_steps, path_starts, path_gates : int
-        Of each penalty of a path: L-BFGS steps before and after a look, its starts for each output and sign, and sampled gates that join.
-    path_above, path_looks, path_far : float, int, float
-        Price, in units of beta, from which a unit joins; looks at one penalty; and the largest price from which there is another one.
+        Of each penalty of a path: L-BFGS steps before and after a pricing, its starts an output and sign, and sampled gates that join.
+    path_above, path_pricings, path_far : float, int, float
+        Price, in units of beta, from which a unit joins; pricings at one penalty; and the largest price from which there is another one.
     path_begin, path_ratio : float
         Where an approach begins, as a share of the largest price at the zero network, and the ratio of its penalties.
     """
@@ -111,7 +111,7 @@ class Policy:
     max_rounds: int = 60
     steps: int = 300
     piece: int = 60
-    weighings: int = 20
+    pruning_steps: int = 20
     rounded: float = 0.05
     new_units: int = 100
     new_units_of_many: int = 300
@@ -142,7 +142,7 @@ class Policy:
     starts_per_dimension: int = 20
     most_starts: int = 800
     least_starts: int = 16
-    look_seconds: float = 5.0
+    pricing_seconds: float = 5.0
     walked: int = 1_000
     last_starts: int = 16_000
     in_vain: int = 3
@@ -163,7 +163,7 @@ class Policy:
     path_starts: int = 50
     path_gates: int = 50
     path_above: float = 1.02
-    path_looks: int = 4
+    path_pricings: int = 4
     path_far: float = 2.0
     path_begin: float = 0.1
     path_ratio: float = 10.0**0.5
@@ -185,7 +185,7 @@ class Policy:
         return self.seconds(costs.newton_step(program, n_coef))
 
     def has_long_steps(self, program: ConvexProgram, n_coef: int) -> bool:
-        """Whether a Newton step over so many coefficients alone takes as long as a look at prices."""
+        """Whether a Newton step over so many coefficients alone takes as long as a pricing."""
         return self.newton_step(program, n_coef) > self.expensive_step
 
     def is_expensive(self, program: ConvexProgram, n_coef: int) -> bool:
@@ -210,7 +210,7 @@ class Policy:
         return not program.shared and d <= len(self.provable) and n <= self.provable[d - 1]
 
     def is_walked(self, program: ConvexProgram) -> bool:
-        """Whether exact walks may be added to the climbs of a look; what is proven needs none."""
+        """Whether exact walks may be added to the climbs of a pricing; what is proven needs none."""
         return program.X.size <= self.walked and not self.is_provable(program)
 
     def unsolved_rounds(self, n_searches: int) -> int:

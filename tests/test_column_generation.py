@@ -357,19 +357,19 @@ def test_expensive_convex_programs_wait_while_descent_gains_as_much(monkeypatch)
 
 
 def test_an_expensive_program_is_not_solved_on_the_strength_of_one_look(monkeypatch):
-    """Every first look at a dual point is blind here; further ones see."""
+    """Every first pricing of a dual point is blind here; further ones see."""
     X, y = regression_data(100, 3, seed=1)
-    look, seen, closed = column_generation.look, [], []
+    price_round, seen, closed = column_generation.price_round, [], []
     close = column_generation._Search._close
 
     def blind_at_first(program, units, dual, *rest):
-        found = look(program, units, dual, *rest)
+        found = price_round(program, units, dual, *rest)
         if any(dual is known for known in seen):
             return found
         seen.append(dual)
         return replace(found, violators=no_units(program), largest=program.beta)
 
-    monkeypatch.setattr(column_generation, "look", blind_at_first)
+    monkeypatch.setattr(column_generation, "price_round", blind_at_first)
     monkeypatch.setattr(
         column_generation._Search, "_close", lambda search: (closed.append(search.gap), close(search))[1]
     )

@@ -1,5 +1,6 @@
 """What the search does where rows are many: ascents, parts of the rows, products in parts, screened projections."""
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -188,3 +189,15 @@ def test_descent_ends_where_a_step_gains_too_little():
     zero = program.loss_value(np.zeros_like(program.Y))
     assert whole < short < units.objective(program)
     assert short - whole < 1e-2 * zero
+
+
+def test_outputs_of_units_are_formed_once_and_not_pickled():
+    program = make_program("squared_error", n=50)
+    units = Units(np.random.default_rng(0).standard_normal((4, program.X.shape[1])), signed_axes(1)[[0, 1, 0, 1]])
+    F = units.outputs(program.X)
+    assert units.outputs(program.X) is F
+    assert not F.flags.writeable
+    assert_allclose(F, np.maximum(program.X @ units.coef.T, 0.0) @ units.directions, rtol=1e-12)
+    assert_allclose(units.outputs(2.0 * program.X), 2.0 * F, rtol=1e-12)
+    assert len(pickle.dumps(units)) < 2000
+    assert_array_equal(pickle.loads(pickle.dumps(units)).coef, units.coef)

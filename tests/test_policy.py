@@ -99,7 +99,7 @@ def test_paths_of_cross_validation_have_the_policy_of_the_estimator():
     y = np.abs(X[:, 0]) + 0.1 * rng.standard_normal(60)
     options = {"betas": [0.1, 0.01], "cv": 3, "random_state": 0, "refit": False}
     whole = ConvexReLURegressorCV(**options).fit(X, y)
-    short = with_policy(ConvexReLURegressorCV(**options), path_steps=1, path_looks=0, path_gates=0).fit(X, y)
+    short = with_policy(ConvexReLURegressorCV(**options), path_steps=1, path_pricings=0, path_gates=0).fit(X, y)
     again = with_policy(ConvexReLURegressorCV(**options)).fit(X, y)
     assert_array_equal(again.cv_scores_, whole.cv_scores_)
     assert (short.cv_scores_ != whole.cv_scores_).any()

@@ -18,7 +18,7 @@ from skconvrelu.search.facets import walk
 from skconvrelu.search.new_units import newcomers
 from skconvrelu.search.nonnegative_lasso import rescale
 from skconvrelu.search.nonnegative_quadratic import minimise_nonnegative
-from skconvrelu.search.pricing import _distinct, look, search_violators
+from skconvrelu.search.pricing import _distinct, price_round, search_violators
 from skconvrelu.search.units import Units, signed_axes
 from skconvrelu.search.whitening import Spread, Whitening
 from skconvrelu.solution import Solution
@@ -134,17 +134,17 @@ def test_alternation_weighs_before_each_piece_and_counts_the_steps(kind, monkeyp
         return descend(program, units, steps=steps, **options)
 
     monkeypatch.setattr(alternation, "descend", counted)
-    found = alternate(program, units, steps=50, piece=20, weighings=20, dtype=np.float32)
+    found = alternate(program, units, steps=50, piece=20, pruning_steps=20, dtype=np.float32)
     assert taken == [20, 20, 10]
     by_hand = units
     for steps in (20, 20, 10):
-        weighed = rescale(program, by_hand, max_iter=min(20, _newton_steps(program, len(by_hand), 20)))
-        assert weighed.objective(program) <= by_hand.objective(program)
-        by_hand = descend(program, weighed, steps=steps, dtype=np.float32)
+        pruned = rescale(program, by_hand, max_iter=min(20, _newton_steps(program, len(by_hand), 20)))
+        assert pruned.objective(program) <= by_hand.objective(program)
+        by_hand = descend(program, pruned, steps=steps, dtype=np.float32)
     assert_array_equal(found.coef, by_hand.coef)
     assert found.objective(program) < units.objective(program)
     taken.clear()
-    alternate(program, found, steps=5000, piece=500, weighings=20, least_gain=1e-2)
+    alternate(program, found, steps=5000, piece=500, pruning_steps=20, least_gain=1e-2)
     assert taken == [500]  # it had nothing to gain from another piece
 
 
@@ -163,14 +163,14 @@ def test_alternation_gains_more_than_its_steps_alone_where_features_are_many(see
     """A round of the search: a network, and units that violate dual feasibility, at a thousandth of the weight of the others."""
     program = make_program("squared_error", n=200, d=40, seed=seed, fraction=0.1)
     units = rescale(program, descend(program, random_units(program, 100), steps=300))
-    found = look(
+    found = price_round(
         program, units, program.dual_point(units.outputs(program.X)), np.random.RandomState(0), None, 1e-2, DEFAULT
     )
     units = units + newcomers(program, found.violators[:100], units)
-    pieces = {"piece": 60, "weighings": 20}
-    alone, weighed = descend(program, units, steps=300), alternate(program, units, steps=300, **pieces)
-    settled = min(alternate(program, ends, steps=3000, **pieces).objective(program) for ends in (alone, weighed))
-    left = [rescale(program, ends).objective(program) - settled for ends in (alone, weighed)]
+    pieces = {"piece": 60, "pruning_steps": 20}
+    alone, pruned = descend(program, units, steps=300), alternate(program, units, steps=300, **pieces)
+    settled = min(alternate(program, ends, steps=3000, **pieces).objective(program) for ends in (alone, pruned))
+    left = [rescale(program, ends).objective(program) - settled for ends in (alone, pruned)]
     assert left[1] < 0.6 * left[0]
 
 

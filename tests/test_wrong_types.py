@@ -86,7 +86,7 @@ FUNCTIONS = {
     "permute": (NETWORK.permute, {}),
     "split": (NETWORK.split, {"unit": 0, "shares": [0.5, 0.5]}),
     "rescaled": (NETWORK.rescaled, {"left": np.ones(2), "right": np.ones(2)}),
-    "weighed": (NETWORK.weighed, {}),
+    "scaled_units": (NETWORK.scaled_units, {}),
     **{name: (getattr(OPTIMA, name), {}) for name in ("extreme", "member", "network")},
     **{name: (getattr(ELLIPSOID, name), POINTS) for name in OF_ELLIPSOIDS},
     "nonconvex": (LANDSCAPE.nonconvex, {"u": 1.0, "a": 1.0}),

@@ -67,7 +67,7 @@ class ChoosesBeta(BaseConvexReLU):
             grid = given
             if grid is None:
                 grid = beta_grid(
-                    whole.problem, [walk.program for walk in whole.walks], int(self.betas), self.eps, self._policy
+                    whole.problem, [path.program for path in whole.paths], int(self.betas), self.eps, self._policy
                 )
             folds = [self._fold(part, rng) for part in parts]
 
@@ -117,7 +117,7 @@ class ChoosesBeta(BaseConvexReLU):
         return {"splitter": routed.splitter.split, "scorer": routed.scorer.score if "scorer" in routed else {}}
 
     def _fold(self, data: TrainingSet, rng: np.random.RandomState) -> Fold:
-        """All rows of the data as something to walk on."""
+        """All rows of the data as something to follow penalties on."""
         problem = self._problem(data)
         program, gates = self._sampled(problem, None, rng)
         seed = int(rng.randint(2**31 - 1))
@@ -142,7 +142,7 @@ class ChoosesBeta(BaseConvexReLU):
         attributes = {"n_features_in_": self.n_features_in_} | layers(fold.network(point))
         if fold.gates is not None:
             attributes["arrangements_"] = fold.gates
-            attributes["convex_arrangements_"] = fold.walks[0].program.block_patterns[point.blocks]
+            attributes["convex_arrangements_"] = fold.paths[0].program.block_patterns[point.blocks]
         return attributes
 
     def _part(self, data: TrainingSet, rows: Any, number: int) -> TrainingSet:
@@ -163,10 +163,10 @@ class ChoosesBeta(BaseConvexReLU):
 
     def _approach(self, whole: Fold, selection: Selection) -> Units | None:
         """Units at the chosen beta from the path down to it, as the folds had them."""
-        if not whole.walks[0].searches:
+        if not whole.paths[0].searches:
             return None
         betas = [float(beta) for beta in selection.betas[: selection.best + 1]]
-        return whole.outward(whole.joined([walk.advance(betas, None)[-1] for walk in whole.walks]))
+        return whole.outward(whole.joined([path.advance(betas, None)[-1] for path in whole.paths]))
 
     def _own_score(self, X: Any, y: NDArray[Any], weights: Array) -> float:
         """The default score on held-out rows, larger is better; nan where none of them has weight."""

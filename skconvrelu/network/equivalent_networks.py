@@ -149,14 +149,14 @@ class EquivalentNetworks:
         (True, True)
         """
         merged = self.merge(X)
-        return merged.weighed(merged.pruning_scales(X)[-1])
+        return merged.scaled_units(merged.pruning_scales(X)[-1])
 
     def pruning_scales(self, X: Any) -> list[Array]:
         """Scales (m,) of the units' contributions, step by step from all ones to linearly independent ones, at the same outputs on X."""
         cost = np.linalg.norm(self.vectors(), axis=0) * np.linalg.norm(self.output_weights, axis=1)
         return independent_scales(self.contributions(X), cost)
 
-    def weighed(self, scales: Array) -> Self:
+    def scaled_units(self, scales: Array) -> Self:
         """Contributions of the units times nonnegative ``scales`` (m,), both layers sharing them; those at zero are left out."""
         scales = check_vector(scales, "scales")
         if scales.shape != (self.n_hidden,) or not (scales >= 0.0).all():

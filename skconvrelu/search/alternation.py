@@ -1,10 +1,10 @@
-"""Descent and weighing in turn: what improves a network where a convex program is expensive or does not follow at all.
+"""Descent and pruning in turn: what improves a network where a convex program is expensive or does not follow at all.
 
 New units enter at a small weight and grow slowly; those that are not needed any more shrink to zero only in the limit. Their best
 scales, which a nonnegative Lasso finds at no more than the cost of a piece of descent, mend both. With many features, where networks
 are far from their optimum even after hundreds of steps, as many steps in pieces gain more.
 
-Units that feed all outputs are not weighed but only balanced anew: new ones have to turn their directions first, and a Lasso over the
+Units that feed all outputs are not pruned but only balanced anew: new ones have to turn their directions first, and a Lasso over the
 present directions would drop nearly all of them.
 """
 
@@ -26,7 +26,7 @@ def alternate(
     *,
     steps: int,
     piece: int,
-    weighings: int,
+    pruning_steps: int,
     dtype: DType = np.float64,
     n_jobs: int | None = None,
     least_gain: float = 1e-13,
@@ -42,15 +42,15 @@ def alternate(
     steps : int
         L-BFGS steps altogether.
     piece : int
-        ... and between two weighings.
-    weighings : int
-        Newton steps of a weighing, at most.
+        ... and between two prunings.
+    pruning_steps : int
+        Newton steps of a pruning, at most.
     dtype, n_jobs, least_gain
         Of :func:`~skconvrelu.search.descent.descend`; the last piece is also the one that gains less.
     """
     value, least = units.objective(program), least_gain * program.loss_value(np.zeros_like(program.Y))
     for done in range(0, steps, piece):
-        affordable = min(weighings, _newton_steps(program, len(units), piece))
+        affordable = min(pruning_steps, _newton_steps(program, len(units), piece))
         if affordable:  # without one its activations would be formed for nothing
             units = rescale(program, units, max_iter=affordable)
         units = descend(
@@ -63,7 +63,7 @@ def alternate(
 
 
 def _newton_steps(program: ConvexProgram, n_units: int, piece: int) -> int:
-    """Newton steps of a weighing: as many as take the work of a piece."""
+    """Newton steps of a pruning: as many as take the work of a piece."""
     if program.shared:
         return 0
     return int(piece * costs.descent_step(program, max(n_units, 1)) // costs.weighing_step(program, n_units))

@@ -1,4 +1,4 @@
-"""Following the optimum as beta falls: descent, pruning and a few looks for violators a penalty, each from the units of the last.
+"""Following the optimum as beta falls: descent, pruning and a few searches for violators a penalty, each from the units of the last.
 
 This is the search without its convex programs. The objectives it reaches are mostly within a few percent of the optimum (further above
 it with many rows and small penalties) and its predictions differ less, at a hundredth of the cost: enough to choose beta by, after
@@ -52,7 +52,7 @@ def follow(
     n_jobs : int, default=None
         Threads; the result does not depend on it.
     policy : Policy
-        Steps, looks and starts at each penalty.
+        Steps, pricings and starts at each penalty.
     """
     units = start
     for beta in betas:
@@ -64,7 +64,7 @@ def follow(
             fresh = rng.permutation(len(gates))[: policy.path_gates]
             units = units + newcomers(program, first_units(program, gates[fresh]), units)
         units = _settled(smooth, units, policy, n_jobs)
-        for _ in range(policy.path_looks):
+        for _ in range(policy.path_pricings):
             dual = program.dual_point(units.outputs(program.X))
             found = search_violators(
                 program,

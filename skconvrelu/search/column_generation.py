@@ -1,7 +1,7 @@
 """The search for the global optimum: descent, pruning, polish, pricing, repeated until no arrangement prices above beta.
 
-Each round trains a network by L-BFGS (descent), weighs its units by a nonnegative Lasso (pruning), solves the convex program over
-their patterns (polish) and looks for units that violate dual feasibility over all arrangements (pricing); those enter the next
+Each round trains a network by L-BFGS (descent), sets the scales of its units by a nonnegative Lasso (pruning), solves the convex program
+over their patterns (polish) and searches for units that violate dual feasibility over all arrangements (pricing); those enter the next
 round. The best point is kept, so objectives never increase, and a fault anywhere ends in the best point so far.
 """
 
@@ -20,11 +20,11 @@ from skconvrelu.policy import Policy
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.beta_path import approach
 from skconvrelu.search.bounds import searched_bound, violation_level
-from skconvrelu.search.evidence import Evidence, Refined, as_looked, last_look
+from skconvrelu.search.evidence import Evidence, Refined, evidence_of_round, final_evidence
 from skconvrelu.search.last_program import everything_met, solve_growing
 from skconvrelu.search.new_units import first_units, newcomers, strongest
 from skconvrelu.search.nonnegative_lasso import rescale
-from skconvrelu.search.pricing import Found, look, search_seconds, unit_prices
+from skconvrelu.search.pricing import Found, price_round, search_seconds, unit_prices
 from skconvrelu.search.subsample import descend_as_far_as_it_pays, first_rounds
 from skconvrelu.search.unit_blocks import own_program
 from skconvrelu.search.units import Units, no_units, units_of
@@ -94,7 +94,7 @@ def refine(
 
 @dataclass(frozen=True, eq=False)
 class _Priced:
-    """A dual point with the bound that the largest price met there gives, whose units it belongs to and what the look found."""
+    """A dual point with the bound that the largest price met there gives, whose units it belongs to and what its pricing found."""
 
     dual: Array
     bound: float
@@ -138,7 +138,7 @@ class _Search:
         self.spent = 0.0  # ... in all convex programs
         self.unsolved = policy.unsolved_rounds(share)  # rounds left whose program may end unsolved
         self.met = True  # whether the last convex program reached the accuracy asked for
-        self.entering = no_units(program)  # units that the last look met above beta
+        self.entering = no_units(program)  # units that the last pricing met above beta
         self.result: Refined | None = None
 
     def run(self, units: Units, max_rounds: int) -> Refined:
@@ -154,7 +154,7 @@ class _Search:
                     units = self._descend(units)
                 # rounded kinks would again and again drop units that the loss itself needs
                 if early or self.program.loss.smooth or not polished:
-                    units = rescale(self.smooth, units, max_iter=50 if polished else policy.weighings)
+                    units = rescale(self.smooth, units, max_iter=50 if polished else policy.pruning_steps)
                 self.keep(units)
                 polished = polished and policy.is_solved(self.program, len(units))
                 units, dual = self._polish_units(units) if polished else self._as_they_are(units)
@@ -207,7 +207,7 @@ class _Search:
         return f"The search ended after {rounds} rounds: the convex programs {why}"
 
     def _descend(self, units: Units) -> Units:
-        """Steps of descent; with weighings between them where they are to do much of the work of a convex program."""
+        """Steps of descent; with prunings between them where they are to do much of the work of a convex program."""
         self.work = self.policy.seconds(self.policy.steps * descent_step(self.program, len(units)))
         return descend_as_far_as_it_pays(self.smooth, units, self.policy, self.n_jobs)
 
@@ -220,12 +220,12 @@ class _Search:
         program follows do not swing.
         """
         centre = self.centre
-        found = self._look_at(units, dual)
+        found = self._price_at(units, dual)
         self.largest, violators, others = found.largest, found.violators, no_units(self.program)
         policy = self.policy
         solved = policy.is_solved(self.program, len(units))
         if solved and self.gap > self.tol and centre is not None and self._worth_polishing(units):
-            others = self._look_at(units, 0.5 * (centre.dual + dual)).violators
+            others = self._price_at(units, 0.5 * (centre.dual + dual)).violators
         bounded = solved or policy.is_projected(self.program, len(units) + len(self.gates))
         if bounded and self.gap <= self.tol and policy.has_long_steps(self.program, units.coef.size):
             others = others + self._doubt()
@@ -237,9 +237,9 @@ class _Search:
             self.effort = min(2 * self.effort, policy.most_effort)
         return violators
 
-    def _look_at(self, units: Units, dual: Array) -> Found:
+    def _price_at(self, units: Units, dual: Array) -> Found:
         """Search for violators at a dual point, which becomes the centre if its bound is better."""
-        found = look(self.program, units, dual, self.rng, self.n_jobs, self.tol, self.policy, self.effort)
+        found = price_round(self.program, units, dual, self.rng, self.n_jobs, self.tol, self.policy, self.effort)
         self.last = _Priced(dual, searched_bound(self.program, dual, found.largest), units, found)
         if self.centre is None or self.last.bound > self.centre.bound:
             self.centre = self.last
@@ -247,13 +247,13 @@ class _Search:
         return found
 
     def _doubt(self) -> Units:
-        """What the last of further looks at the centre finds, while its bound closes the gap: an expensive end rests on it."""
+        """What the last of further pricings at the centre finds, while its bound closes the gap: an expensive end rests on it."""
         met = no_units(self.program)
         for _ in range(self.policy.doubts):
             if self.centre is None or self.gap > self.tol:
                 break
             centre = self.centre
-            found = look(
+            found = price_round(
                 self.program, centre.units, centre.dual, self.rng, self.n_jobs, self.tol, self.policy, self.effort
             )
             met = found.violators
@@ -324,11 +324,11 @@ class _Search:
         return self._solve(program, min(self.accuracy, 0.3 * self.tol), start)
 
     def _close(self) -> Refined:
-        """Solve over sampled and found arrangements together, and look around until the recall is high or the budget ends."""
+        """Solve over sampled and found arrangements together, and price until the recall is high or the budget ends."""
         program, gates, solution, dual = self._solve_everything()
         units = units_of(program, solution)
         level = self._rough_level(program.n_blocks) if solution.solver == "descent" else program.beta
-        found = self._last_look(program, solution, units, dual, level)
+        found = self._final_evidence(program, solution, units, dual, level)
         self.entering = found.entering
         if not found.converged and self.centre is not None and self.centre.bound > found.bound:
             steady = self.centre.dual
@@ -336,7 +336,7 @@ class _Search:
             centred = evaluate(program, point, solver=solution.solver, rtol=0.1 * self.tol, level=level)
             # with a wider gap it dropped more units than the solution did
             centred = centred.or_better(program, solution.blocks, solution.coef)
-            again = self._last_look(program, centred, units, steady, level)
+            again = self._final_evidence(program, centred, units, steady, level)
             self.centre = replace(self.centre, bound=min(self.centre.bound, again.bound))
             self.entering = self.entering + again.entering
             if again.bound > found.bound:
@@ -359,15 +359,15 @@ class _Search:
         """Price below which blocks are not told apart where descent has the last word; where projections are too expensive, none is."""
         return max(self.program.beta, self.largest) if self.policy.is_projected(self.program, n_blocks) else np.inf
 
-    def _last_look(
+    def _final_evidence(
         self, program: ConvexProgram, solution: Solution, units: Units, dual: Array, level: float
     ) -> Evidence:
         largest = program.top_price(dual, np.arange(program.n_blocks), level=level, rtol=0.1 * self.tol)[1]
         seen = next((p for p in (self.last, self.centre) if p is not None and p.dual is dual), None)
         if solution.solver == "descent" and seen is not None and self.gap > self.tol:
-            # the network has not moved since the last round, and another look would not close its gap
-            return as_looked(program, dual, seen.found, max(largest, seen.found.largest))
-        return last_look(
+            # the network has not moved since the last round, and another pricing would not close its gap
+            return evidence_of_round(program, dual, seen.found, max(largest, seen.found.largest))
+        return final_evidence(
             program, solution, units, dual, self.rng, largest=largest, tol=self.tol, policy=self.policy, n_jobs=self.n_jobs
         )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The end of a search: what it found, and the last look around, which says what the gap is worth."""
+"""The end of a search: what it found, and the last pricing, which says what the gap is worth."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Refined:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What the last look established at one dual point.
+    """What the last pricing established at one dual point.
 
     Attributes
     ----------
@@ -109,8 +109,8 @@ class Evidence:
     entering: Units
 
 
-def as_looked(program: ConvexProgram, dual: Array, found: Found, largest: float) -> Evidence:
-    """What a look of a round established, where a gap is left and no further one is taken."""
+def evidence_of_round(program: ConvexProgram, dual: Array, found: Found, largest: float) -> Evidence:
+    """What the pricing of a round established, where a gap is left and no further one is taken."""
     bound = searched_bound(program, dual, largest)
     recall, unseen = recall_of(found.rediscovered[found.known], found.tally), found.tally.unseen
     return Evidence(largest, found.n_starts, recall, unseen, bound, False, False, None, found.violators)
@@ -121,7 +121,7 @@ def recall_of(rediscovered: NDArray[np.bool_], tally: Tally) -> float:
     return float(rediscovered.mean()) if len(rediscovered) else float(tally.met_again)
 
 
-def last_look(
+def final_evidence(
     program: ConvexProgram,
     solution: Solution,
     units: Units,
@@ -148,7 +148,7 @@ def last_look(
     largest : float
         Largest price known there.
     tol : float
-        Relative gap; a look that cannot meet it any more ends.
+        Relative gap; a pricing that cannot meet it any more ends.
     policy : Policy
         How long it may take.
     n_jobs : int, default=None

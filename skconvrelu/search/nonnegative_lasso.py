@@ -1,6 +1,6 @@
 """The best scales of units whose directions are fixed: a nonnegative Lasso over their activations.
 
-This is the fully corrective step of conditional-gradient methods: it weighs new units against old ones and drops the ones that
+This is the fully corrective step of conditional-gradient methods: it sets the scales of new and old units together and drops the ones that
 are not needed, at the cost of a few solves of the size of the number of units.
 """
 

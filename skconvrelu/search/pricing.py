@@ -68,7 +68,7 @@ class Found:
 def starts_per_side(program: ConvexProgram, policy: Policy, effort: int = 1) -> int:
     """Independent starts of one search for each output and sign, times ``effort``."""
     sides = 2 * program.Y.shape[1]
-    affordable = int(policy.look_seconds / search_seconds(program, policy, sides))
+    affordable = int(policy.pricing_seconds / search_seconds(program, policy, sides))
     # shared units may turn to any output
     least = max(1, policy.least_starts // sides) if program.shared else policy.least_starts
     wanted = min(policy.starts_per_dimension * program.X.shape[1], policy.most_starts // sides)
@@ -81,7 +81,7 @@ def search_seconds(program: ConvexProgram, policy: Policy, n_starts: int) -> flo
     return policy.seconds(2.0 * pricing_steps(program, n_starts, steps))
 
 
-def look(
+def price_round(
     program: ConvexProgram,
     units: Units,
     dual: Array,

@@ -17,10 +17,10 @@ from skconvrelu.search.beta_path import falling
 from skconvrelu.search.descent import descend
 from skconvrelu.search.new_units import newcomers
 from skconvrelu.search.nonnegative_lasso import rescale
-from skconvrelu.search.pricing import look
+from skconvrelu.search.pricing import price_round
 from skconvrelu.search.units import Units
 
-#: L-BFGS steps of many rows after which the units are weighed, or only balanced, anew
+#: L-BFGS steps of many rows after which the units are pruned, or only balanced, anew
 _PIECE = 75
 
 
@@ -46,7 +46,7 @@ def first_rounds(
         for beta in penalties + [program.beta] * (count - len(penalties)):
             stage = replace(part, beta=beta)
             units = rescale(stage, descend_in_time(stage, units, policy, policy.part_seconds, n_jobs))
-            found = look(stage, units, stage.dual_point(units.outputs(stage.X)), rng, n_jobs, tol, policy)
+            found = price_round(stage, units, stage.dual_point(units.outputs(stage.X)), rng, n_jobs, tol, policy)
             if not len(found.violators) and beta == program.beta:
                 break
             units = units + newcomers(stage, found.violators[: max(policy.new_units_of_many, len(units))], units)
@@ -60,22 +60,22 @@ def _part(program: ConvexProgram, size: int, rng: np.random.RandomState) -> Conv
 
 
 def descend_in_time(program: ConvexProgram, units: Units, policy: Policy, seconds: float, n_jobs: int | None) -> Units:
-    """Descent in float32 and weighing in turn, the fewer steps the more expensive one is."""
+    """Descent in float32 and pruning in turn, the fewer steps the more expensive one is."""
     each = policy.seconds(max(descent_step(program, len(units)), 1.0))
     steps = int(np.clip(seconds / each, policy.least_steps, policy.steps))
     return alternate(
-        program, units, steps=steps, piece=_PIECE, weighings=policy.weighings, dtype=np.float32, n_jobs=n_jobs,
+        program, units, steps=steps, piece=_PIECE, pruning_steps=policy.pruning_steps, dtype=np.float32, n_jobs=n_jobs,
         least_gain=policy.least_gain,
     )  # fmt: skip
 
 
 def descend_as_far_as_it_pays(program: ConvexProgram, units: Units, policy: Policy, n_jobs: int | None) -> Units:
-    """Descent of a round; with weighings between its steps where they are to do much of the work of a convex program."""
+    """Descent of a round; with prunings between its steps where they are to do much of the work of a convex program."""
     if policy.sees_parts(program):
         return descend_in_time(program, units, policy, policy.descent_seconds, n_jobs)
     expensive = policy.is_expensive(program, units.coef.size) or not policy.is_solved(program, len(units))
     if expensive and not program.shared:
         return alternate(
-            program, units, steps=policy.steps, piece=policy.piece, weighings=policy.weighings, n_jobs=n_jobs
+            program, units, steps=policy.steps, piece=policy.piece, pruning_steps=policy.pruning_steps, n_jobs=n_jobs
         )
     return descend(program, units, steps=policy.steps, n_jobs=n_jobs)

@@ -53,8 +53,17 @@ class Units:
         return np.sqrt(np.einsum("mi,mi->m", self.coef, self.coef))
 
     def outputs(self, X: Array) -> Array:
-        """Network outputs (n, K) before the intercept."""
-        return Rows.in_cache(len(self), X).map(lambda X: np.maximum(X @ self.coef.T, 0.0) @ self.directions)
+        """Network outputs (n, K) before the intercept; formed once for the samples that they are asked for again and again."""
+        known = self.__dict__.get("_known")
+        if known is None or known[0] is not X:
+            F = Rows.in_cache(len(self), X).map(lambda X: np.maximum(X @ self.coef.T, 0.0) @ self.directions)
+            F.flags.writeable = False
+            known = X, F
+            object.__setattr__(self, "_known", known)
+        return known[1]
+
+    def __getstate__(self) -> dict[str, Array]:
+        return {"coef": self.coef, "directions": self.directions}
 
     def objective(self, program: ConvexProgram) -> float:
         """Training objective of the network, with the best intercept, from above: units that nearly cancel leave rounding only."""

@@ -31,9 +31,9 @@ _ENTERING = 8
 #: expected decrease of a Newton step, relative to the gap asked for or to so much of the last one, from which it is the last before
 #: blocks are priced again
 _SMALL, _OF_LAST = 0.1, 0.1
-#: Newton steps between two looks at the prices, and shortenings of one
+#: Newton steps between two pricings of all blocks, and shortenings of one
 _STEPS, _SHORTER = 20, 10
-#: looks without a better gap, or an objective lower by this share of it, after which rounding must be what is left; and what it may add
+#: pricings without a better gap, or an objective lower by this share of it, after which rounding must be what is left; and what it may add
 #: to an objective, relative to it
 _PATIENCE, _GAIN, _ROUNDING = 3, 1e-3, 1e-15
 #: Newton steps that are likely to be left at any time; what each takes besides its system, in multiply-adds; and the exponent by which
@@ -124,7 +124,7 @@ class BlockNewton:
             )  # fmt: skip
             if candidate.converged or self.n_iter >= max_iter or in_vain >= _PATIENCE or not self.pays(beta):
                 return best
-            # where looks are in vain, each is to come after all that its blocks can do
+            # where pricings are in vain, each is to come after all that its blocks can do
             small = _SMALL * max(tol * objective, 0.0 if in_vain else _OF_LAST * gap)
             self._enter(program, V, prices)
             for _ in range(min(_STEPS, max_iter - self.n_iter)):

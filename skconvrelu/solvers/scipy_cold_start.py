@@ -12,7 +12,7 @@ from skconvrelu.program import ConvexProgram
 from skconvrelu.solution import Solution
 from skconvrelu.solvers import block_newton, growing_newton, working_set
 
-#: iterations of the interior point with cones that Newton steps are weighed against, somewhat fewer than it takes; products with the
+#: iterations of the interior point with cones that Newton steps are compared with, somewhat fewer than it takes; products with the
 #: blocks of a working set in a Newton step (a dozen steps of projections and more); and what either takes besides, in multiply-adds
 _ITERATIONS, _PRODUCTS, _SEEN, _BESIDES = 18.0, 45.0, 200, 1.5e7
 #: Newton steps with cones that a solve takes at this beta in units of its maximum, at weaker ones inversely to its root; and by what they

@@ -155,7 +155,7 @@ def _pruning(network: TwoLayerReLU, X: Array, n_steps: int) -> list[TwoLayerReLU
         for before, after in pairwise(stations)
         for t in np.linspace(0.0, 1.0, n_steps + 1)[1:]
     ]
-    return [network.weighed(scale) for scale in [stations[0], *scales]]
+    return [network.scaled_units(scale) for scale in [stations[0], *scales]]
 
 
 def _crossing(network: TwoLayerReLU, optimum: TwoLayerReLU, n_steps: int) -> list[TwoLayerReLU]:
@@ -166,7 +166,7 @@ def _crossing(network: TwoLayerReLU, optimum: TwoLayerReLU, n_steps: int) -> lis
     )
     return [
         replace(
-            both.weighed(np.repeat([1.0 - t, t], [len(coef), len(coef2)])),
+            both.scaled_units(np.repeat([1.0 - t, t], [len(coef), len(coef2)])),
             output_biases=(1.0 - t) * network.output_biases + t * optimum.output_biases,
         )
         for t in np.linspace(0.0, 1.0, n_steps + 1)

@@ -31,10 +31,10 @@ class Point:
 
 
 @dataclass(frozen=True, eq=False)
-class Walk:
+class PenaltyPath:
     """A program to be trained along falling penalties.
 
-    ``searches`` walks over all arrangements by descent, pruning and pricing (:func:`skconvrelu.search.beta_path.follow`); otherwise the
+    ``searches`` goes over all arrangements by descent, pruning and pricing (:func:`skconvrelu.search.beta_path.follow`); otherwise the
     convex program over the given ones is solved at each penalty.
     """
 
@@ -78,10 +78,10 @@ class Walk:
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """The training part of one fold: a walk for all outputs, or one for each where the loss lets them be trained apart."""
+    """The training part of one fold: a path for all outputs, or one for each where the loss lets them be trained apart."""
 
     problem: Problem
-    walks: list[Walk]
+    paths: list[PenaltyPath]
     gates: Array | None
 
     @classmethod
@@ -91,11 +91,11 @@ class Fold:
         """``gates`` (d, P) in the coordinates of the data; they decide in prediction where the program is not constrained."""
         inward = problem.gates_inward(gates.T)
         parts = [part for part, _ in independent_outputs(program)] if searches else [program]
-        walks = [
-            Walk(part, problem.coordinates, inward, searches, options, (seed + k) % 2**32)
+        paths = [
+            PenaltyPath(part, problem.coordinates, inward, searches, options, (seed + k) % 2**32)
             for k, part in enumerate(parts)
         ]
-        return cls(problem, walks, None if program.constrained else gates)
+        return cls(problem, paths, None if program.constrained else gates)
 
     def joined(self, points: list[Point]) -> Point:
         """The point of all outputs together."""
@@ -120,13 +120,13 @@ class Fold:
         """The network of a joined point."""
         gates = self.gates
         if gates is not None:
-            gates = gates[:, self.walks[0].program.block_patterns[point.blocks]]
+            gates = gates[:, self.paths[0].program.block_patterns[point.blocks]]
         units, intercept = self.outward(point), self.problem.coordinates.intercept_outward(point.intercept)
         return TwoLayerReLU.from_convex(
             units.coef, units.directions, intercept, biases=self.problem.fit_intercept, gates=gates
         )
 
 
-def advance(walk: Walk, betas: list[float], start: Point | None) -> list[Point]:
-    """:meth:`Walk.advance` as a function, which workers on other machines can import."""
-    return walk.advance(betas, start)
+def advance(path: PenaltyPath, betas: list[float], start: Point | None) -> list[Point]:
+    """:meth:`PenaltyPath.advance` as a function, which workers on other machines can import."""
+    return path.advance(betas, start)

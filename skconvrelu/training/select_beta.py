@@ -71,14 +71,14 @@ class _Paths:
         """All folds at the penalties given (falling), each from its point at the next larger one."""
         above = min((b for b in self.points if b > betas[0]), default=None)
         tasks = [
-            delayed(advance)(walk, betas, None if above is None else self.points[above][f][k])
+            delayed(advance)(path, betas, None if above is None else self.points[above][f][k])
             for f, fold in enumerate(self.folds)
-            for k, walk in enumerate(fold.walks)
+            for k, path in enumerate(fold.paths)
         ]
         done = iter(Parallel(n_jobs=self.n_jobs)(tasks))
-        by_fold = [[next(done) for _ in fold.walks] for fold in self.folds]
+        by_fold = [[next(done) for _ in fold.paths] for fold in self.folds]
         for i, beta in enumerate(betas):
-            self.points[beta] = [[walked[i] for walked in fold] for fold in by_fold]
+            self.points[beta] = [[points[i] for points in fold] for fold in by_fold]
             joined = self.joined(beta)
             self.scores[beta] = [self.score(f, point) for f, point in enumerate(joined)]
             logger.info(
