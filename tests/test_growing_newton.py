@@ -1,11 +1,14 @@
 """Cold solves on a growing working set: against the interior point, with a gap that projections of their own confirm."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from problems import SMOOTH, make_program
 
 from skconvrelu.program import ConvexProgram
 from skconvrelu.solvers import growing_newton, scipy_cold_start, working_set
+from skconvrelu.solvers.choice import DEFAULT
 from skconvrelu.solvers.proximal_newton import ProximalNewton
 
 
@@ -37,7 +40,7 @@ def test_the_working_set_grows_and_a_start_is_used(monkeypatch):
     cold_solve = growing_newton.solve(program, tol=1e-6, max_iter=2000)
     at_the_penalty = sets[-2:]  # blocks entered after the approach, too
     assert at_the_penalty[0] < at_the_penalty[1]
-    assert len(sets[0]) == working_set.FIRST < len(cold_solve.blocks)
+    assert len(sets[0]) == DEFAULT.first < len(cold_solve.blocks)
     again = growing_newton.solve(program, tol=1e-6, max_iter=2000, start=cold_solve)
     assert again.n_iter < 0.5 * cold_solve.n_iter
     assert again.objective == pytest.approx(cold_solve.objective, rel=2e-6)
@@ -71,16 +74,16 @@ def test_every_newton_step_is_counted_once(fraction, max_iter, monkeypatch):
     assert found.n_iter == len(steps) <= max_iter
 
 
-def test_the_interior_point_takes_over_after_as_much_work(monkeypatch):
+def test_the_interior_point_takes_over_after_as_much_work():
     """Weak penalties of noise leave more variables than samples; both kinds of steps are counted."""
-    monkeypatch.setattr(scipy_cold_start, "_STEPS", 0.0)
+    choice = replace(DEFAULT, steps=0.0)
     program = make_program("squared_error", n=200, d=4, n_gates=80, fraction=0.003)
-    steps = scipy_cold_start._steps_in_cones(program, 0.003)
+    steps = choice.steps_within(program, 0.003)
     newton = growing_newton.solve(program, tol=1e-6, max_iter=steps)
     assert not newton.is_optimal(1e-6)
     assert 0.2 * steps <= newton.n_iter <= steps
     alone = working_set.solve(program, tol=1e-6, max_iter=1000)
-    found = scipy_cold_start.solve(program, tol=1e-6, max_iter=1000)
+    found = scipy_cold_start.solve(program, tol=1e-6, max_iter=1000, choice=choice)
     assert found.is_optimal(1e-6)
     assert found.n_iter == newton.n_iter + alone.n_iter
 
@@ -104,8 +107,8 @@ def test_it_takes_strong_penalties_and_what_is_large_and_the_interior_point_the_
 def test_newton_steps_are_worth_more_where_the_systems_of_all_blocks_are_large():
     many = make_program("squared_error", n=400, d=8, n_gates=400)
     half = many.restrict(np.arange(many.n_blocks // 2))
-    assert scipy_cold_start._steps_in_cones(many, 0.1) > 1.5 * scipy_cold_start._steps_in_cones(half, 0.1)
-    assert scipy_cold_start._steps_in_cones(many, 0.3) > 1.5 * scipy_cold_start._steps_in_cones(many, 0.1)
+    assert DEFAULT.steps_within(many, 0.1) > 1.5 * DEFAULT.steps_within(half, 0.1)
+    assert DEFAULT.steps_within(many, 0.3) > 1.5 * DEFAULT.steps_within(many, 0.1)
 
 
 def test_a_breakdown_is_taken_over_by_the_interior_point(monkeypatch):

@@ -1,6 +1,7 @@
 """The proximal Newton method, its projections on faces and its linear systems, each against something independent."""
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from skconvrelu.cones import cone_faces
 from skconvrelu.cones.cone_faces import ConeFaces
 from skconvrelu.solution import Solution, evaluate
 from skconvrelu.solvers import scipy_warm_start, working_set
+from skconvrelu.solvers.choice import DEFAULT
 from skconvrelu.solvers.newton_system import BlockFits
 from skconvrelu.solvers.proximal_newton import ProximalNewton
 from skconvrelu.solvers.semismooth_system import SemismoothSystem
@@ -69,7 +71,7 @@ def test_objectives_of_outer_steps_never_increase(caplog):
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("kind", PIECEWISE)
-def test_losses_with_kinks(kind, fit_intercept, monkeypatch):
+def test_losses_with_kinks(kind, fit_intercept):
     """Alone it comes within a thousandth; with the interior point to finish, as close as asked."""
     program = make_program(kind, fit_intercept=fit_intercept)
     start = rough_start(program)
@@ -77,8 +79,8 @@ def test_losses_with_kinks(kind, fit_intercept, monkeypatch):
     alone = evaluate(program, ProximalNewton(program, start).run(tol=1e-3, max_iter=1000), solver="test")
     assert alone.is_optimal(1e-3)
     assert reference.objective * (1 - 1e-9) <= alone.objective <= reference.objective * (1 + 1e-3)
-    monkeypatch.setattr(scipy_warm_start, "_CHEAP_KINKED", 0.0)
-    together = scipy_warm_start.solve(program, tol=1e-8, max_iter=1000, start=start)
+    choice = replace(DEFAULT, small_kinked=0.0)
+    together = scipy_warm_start.solve(program, tol=1e-8, max_iter=1000, start=start, choice=choice)
     assert together.is_optimal(1e-8)
     assert abs(together.objective - reference.objective) <= 2e-8 * reference.objective
 
@@ -94,14 +96,12 @@ def test_stops_at_max_iter_with_an_honest_gap():
     assert found.objective >= best.objective * (1 - 1e-9)
 
 
-def test_warm_solve_takes_what_it_has_where_the_interior_point_is_too_dear(monkeypatch):
+def test_warm_solve_takes_what_it_has_where_the_interior_point_is_too_expensive():
     program = make_program("squared_error", n=20, d=5, n_gates=40, fraction=0.03)
     start = rough_start(program)
-    monkeypatch.setattr(scipy_warm_start, "_EXPENSIVE", 0.0)
-    short = scipy_warm_start.solve(program, tol=1e-9, max_iter=3, start=start)
+    short = scipy_warm_start.solve(program, tol=1e-9, max_iter=3, start=start, choice=replace(DEFAULT, large=0.0))
     assert short.n_iter == 3
     assert not short.is_optimal(1e-9)
-    monkeypatch.undo()
     best = scipy_warm_start.solve(program, tol=1e-9, max_iter=500, start=start)
     assert best.is_optimal(1e-9)
     # and the gap says how far it is
@@ -111,7 +111,7 @@ def test_warm_solve_takes_what_it_has_where_the_interior_point_is_too_dear(monke
 def test_small_programs_with_kinks_are_the_interior_points(monkeypatch):
     """They are done sooner so, whatever the number of blocks."""
     program = make_program("hinge", n=30, d=5, n_gates=60, fraction=0.03)
-    assert program.n_blocks * program.X.shape[1] > scipy_warm_start._FEW * program.Y.size
+    assert program.n_blocks * program.X.shape[1] > DEFAULT.few * program.Y.size
     monkeypatch.setattr(ProximalNewton, "run", lambda *args, **kwargs: pytest.fail("the proximal method was run"))
     found = scipy_warm_start.solve(program, tol=1e-8, max_iter=500, start=rough_start(program))
     assert found.is_optimal(1e-8)
@@ -120,7 +120,7 @@ def test_small_programs_with_kinks_are_the_interior_points(monkeypatch):
 def test_warm_solve_falls_back_on_the_interior_point(monkeypatch):
     """Whatever becomes of the proximal method, the caller gets a solution within tol."""
     program = make_program("squared_error", n=20, d=5, n_gates=40, fraction=0.03)
-    assert program.n_blocks * program.X.shape[1] > scipy_warm_start._FEW * program.Y.size
+    assert program.n_blocks * program.X.shape[1] > DEFAULT.few * program.Y.size
     start = rough_start(program)
     plain = scipy_warm_start.solve(program, tol=1e-7, max_iter=500, start=start)
 

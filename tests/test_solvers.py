@@ -2,6 +2,7 @@
 
 import dataclasses
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from skconvrelu.solvers import (
     solve_program,
     working_set,
 )
+from skconvrelu.solvers.choice import DEFAULT
 
 # kind x activation x intercept x (n > d, n < d), weights alternating
 GRID = [
@@ -87,21 +89,19 @@ def test_backends_reach_the_reference_optimum(solver, kind, constrained, fit_int
     assert solution.gap <= 1e-5 * optimum
 
 
-def test_several_rounds_of_the_working_set_reach_the_direct_optimum(monkeypatch):
+def test_several_rounds_of_the_working_set_reach_the_direct_optimum():
     program = make_program("squared_error", n=60, d=6, n_gates=60, seed=1, fraction=0.03)
     direct = working_set.solve(program, tol=1e-7, max_iter=500)
-    monkeypatch.setattr(working_set, "_DIRECT", 0.0)
-    monkeypatch.setattr(working_set, "FIRST", 5)
-    rounds = working_set.solve(program, tol=1e-7, max_iter=500)
+    rounds = working_set.solve(program, tol=1e-7, max_iter=500, choice=replace(DEFAULT, direct=0.0, first=5))
     assert rounds.objective == pytest.approx(direct.objective, rel=2e-7)
     assert rounds.is_optimal(1e-7)
 
 
-def test_a_start_does_not_change_the_optimum(monkeypatch):
+def test_a_start_does_not_change_the_optimum():
     program = make_program("log_loss", n=60, d=6, n_gates=60, seed=2, fraction=0.1)
-    monkeypatch.setattr(working_set, "_DIRECT", 0.0)
-    cold = working_set.solve(program, tol=1e-7, max_iter=500)
-    warm = working_set.solve(program, tol=1e-7, max_iter=500, start=cold)
+    choice = replace(DEFAULT, direct=0.0)
+    cold = working_set.solve(program, tol=1e-7, max_iter=500, choice=choice)
+    warm = working_set.solve(program, tol=1e-7, max_iter=500, start=cold, choice=choice)
     assert warm.objective == pytest.approx(cold.objective, rel=2e-7)
     assert warm.n_iter < cold.n_iter
 
@@ -113,13 +113,13 @@ def test_a_rough_start_that_leads_nowhere_is_given_up():
     alone = working_set.solve_all(program, tol=1e-6, max_iter=1000)
     found = working_set.solve_all(program, tol=1e-6, max_iter=1000, start=rough)
     assert found.is_optimal(1e-6)
-    assert found.n_iter == working_set._WARM + alone.n_iter
+    assert found.n_iter == DEFAULT.from_start + alone.n_iter
     # what rounding stops is not begun anew, and what was better is kept
     again = working_set.solve_all(program, tol=1e-15, max_iter=1000, start=alone)
     assert again.gap <= alone.gap
-    short = working_set.solve_all(program, tol=1e-6, max_iter=working_set._WARM + 2, start=rough)
+    short = working_set.solve_all(program, tol=1e-6, max_iter=DEFAULT.from_start + 2, start=rough)
     assert short.gap <= rough.gap
-    assert short.n_iter == working_set._WARM + 2
+    assert short.n_iter == DEFAULT.from_start + 2
 
 
 HARD = {

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from skconvrelu.cones.cone_faces import FEASIBLE, ConeFaces
 from skconvrelu.program import ConvexProgram, Index
 from skconvrelu.solution import Solution, evaluate
+from skconvrelu.solvers.choice import DEFAULT, Choice
 from skconvrelu.solvers.proximal_newton import ProximalNewton
-from skconvrelu.solvers.working_set import FIRST, LOOSEST, largest_outside
+from skconvrelu.solvers.working_set import largest_outside
 
 Array = NDArray[np.float64]
 
@@ -36,7 +37,9 @@ _APPROACH = 0.3
 _AFTER, _FEW = 1e-3, 0.3
 
 
-def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution | None = None) -> Solution:
+def solve(
+    program: ConvexProgram, *, tol: float, max_iter: int, start: Solution | None = None, choice: Choice = DEFAULT
+) -> Solution:
     """Solve a program with cones and a smooth loss to a relative duality gap of ``tol``, as far as the method goes; the gap is honest.
 
     Raises
@@ -49,10 +52,10 @@ def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution 
     n_iter = 0
     if start is None or not len(start.blocks):
         limit = max(1, int(_APPROACH * max_iter))
-        start, n_iter = _approach(program, pricing, limit)
+        start, n_iter = _approach(program, pricing, limit, choice.first)
         max_iter = max_iter if n_iter < limit else n_iter  # it would not be done in time
-    working = _near(pricing(start.dual, program.beta, _LOOSE).prices, start.blocks)
-    round_tol = max(_AFTER if n_iter else LOOSEST, tol)
+    working = _near(pricing(start.dual, program.beta, _LOOSE).prices, start.blocks, choice.first)
+    round_tol = max(_AFTER if n_iter else choice.rough, tol)
     newton, before = _on(program, working, start, pricing), n_iter
     while True:
         local = newton.run(tol=0.5 * round_tol, max_iter=max_iter - before)
@@ -77,7 +80,7 @@ def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution 
         newton, before = _on(program, working, start, pricing), n_iter
 
 
-def _approach(program: ConvexProgram, pricing: _Pricing, max_iter: int) -> tuple[Solution, int]:
+def _approach(program: ConvexProgram, pricing: _Pricing, max_iter: int, least: int) -> tuple[Solution, int]:
     """A rough solution at a somewhat stronger penalty, by way of falling ones, and the Newton steps it took.
 
     Blocks that matter at one penalty are mostly those that do at the next, so that few of the steps go into those that will not.
@@ -87,7 +90,7 @@ def _approach(program: ConvexProgram, pricing: _Pricing, max_iter: int) -> tuple
     point, n_iter = _seed(program, priced), 0
     while beta * _FALL > program.beta and n_iter < max_iter:
         beta *= _FALL
-        working = _near(np.where(priced.prices > _HOT * beta, priced.prices, 0.0), point.blocks)
+        working = _near(np.where(priced.prices > _HOT * beta, priced.prices, 0.0), point.blocks, least)
         newton = _on(replace(program, beta=beta), working, point, pricing)
         local = newton.run(tol=_ROUGH, max_iter=max_iter - n_iter)
         n_iter += newton.n_iter
@@ -100,9 +103,9 @@ def _approach(program: ConvexProgram, pricing: _Pricing, max_iter: int) -> tuple
     return point, n_iter
 
 
-def _near(prices: Array, used: Index) -> Index:
+def _near(prices: Array, used: Index, least: int) -> Index:
     """The blocks with the largest prices, a few times as many as are used, and those."""
-    largest = np.argsort(-prices, kind="stable")[: max(FIRST, _TIMES * len(used))]
+    largest = np.argsort(-prices, kind="stable")[: max(least, _TIMES * len(used))]
     return np.union1d(largest[prices[largest] > 0.0], used)
 
 

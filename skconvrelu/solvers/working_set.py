@@ -12,35 +12,30 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu.costs import interior_point_iteration
 from skconvrelu.program import ConvexProgram, Index
 from skconvrelu.solution import Candidate, Solution, evaluate, price_bounds
+from skconvrelu.solvers.choice import DEFAULT, Choice
 from skconvrelu.solvers.interior_point import InteriorPoint
 
 Array = NDArray[np.float64]
 
 logger = logging.getLogger(__name__)
 
-#: floating-point operations of one iteration below which one direct solve is cheaper than rounds
-_DIRECT = 3e9
-#: iterations from a start, which take a dozen where it is a good one
-_WARM = 60
-#: blocks of the first working set, and relative gap of the first round: rough prices already tell which blocks matter
-FIRST, LOOSEST = 24, 0.1
 
-
-def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution | None = None) -> Solution:
+def solve(
+    program: ConvexProgram, *, tol: float, max_iter: int, start: Solution | None = None, choice: Choice = DEFAULT
+) -> Solution:
     """Solve to a relative duality gap of ``tol``; ``start``'s nonzero blocks are in the first working set.
 
     Never raises for slow convergence: the solution carries its honest gap.
     """
     rtol = min(1e-9, 0.01 * tol)
-    if program.n_blocks <= FIRST or interior_point_iteration(program) <= _DIRECT:
-        return solve_all(program, tol=tol, max_iter=max_iter, start=start)
+    if choice.is_direct(program):
+        return solve_all(program, tol=tol, max_iter=max_iter, start=start, choice=choice)
 
-    working = _first_blocks(program, start)
+    working = _first_blocks(program, start, choice.first)
     inner = InteriorPoint(program.restrict(working))
-    round_tol, n_iter = max(LOOSEST, tol), 0
+    round_tol, n_iter = max(choice.rough, tol), 0
     while True:
         local = inner.run(tol=0.5 * round_tol, max_iter=max_iter - n_iter)
         n_iter += local.n_iter
@@ -58,7 +53,7 @@ def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution 
         if finished or n_iter >= max_iter:
             return evaluate(program, candidate, solver="scipy", rtol=rtol)
         if len(working) + len(entering) > program.n_blocks // 2:
-            return solve_all(program, tol=tol, max_iter=max_iter, used=n_iter)
+            return solve_all(program, tol=tol, max_iter=max_iter, used=n_iter, choice=choice)
         round_tol = max(tol, 0.1 * round_tol)
         if len(entering):
             working = np.sort(np.concatenate([working, entering]))
@@ -66,27 +61,28 @@ def solve(program: ConvexProgram, *, tol: float, max_iter: int, start: Solution 
 
 
 def solve_all(
-    program: ConvexProgram, *, tol: float, max_iter: int, start: Solution | None = None, used: int = 0
-) -> Solution:
+    program: ConvexProgram, *, tol: float, max_iter: int, start: Solution | None = None, used: int = 0,
+    choice: Choice = DEFAULT,
+) -> Solution:  # fmt: skip
     """One direct interior-point solve over all blocks, from ``start`` if there is one; ``used`` iterations were spent before.
 
     From a rough start it may hardly move; then it begins anew without.
     """
     left = max(max_iter - used, 1)
-    most = left if start is None else min(left, _WARM)
+    most = left if start is None else min(left, choice.from_start)
     candidate = InteriorPoint(program, start).run(tol=0.5 * tol, max_iter=most)
     candidate = replace(candidate, n_iter=used + candidate.n_iter)
     solution = evaluate(program, candidate, solver="scipy", rtol=min(1e-9, 0.01 * tol))
     if most == left or candidate.n_iter < used + most or solution.is_optimal(tol):
         return solution
-    anew = solve_all(program, tol=tol, max_iter=max_iter, used=candidate.n_iter)
+    anew = solve_all(program, tol=tol, max_iter=max_iter, used=candidate.n_iter, choice=choice)
     return anew if anew.gap <= solution.gap else replace(solution, n_iter=anew.n_iter)
 
 
-def _first_blocks(program: ConvexProgram, start: Solution | None) -> Index:
+def _first_blocks(program: ConvexProgram, start: Solution | None, least: int) -> Index:
     dual = program.zero_dual() if start is None else start.dual
     upper = program.prices(dual, rtol=1e-2)[0]
-    size = FIRST if start is None else max(FIRST, 2 * len(start.blocks))
+    size = least if start is None else max(least, 2 * len(start.blocks))
     first = np.argsort(-upper, kind="stable")[:size]
     return np.union1d(first, start.blocks) if start is not None else np.sort(first)
 
