@@ -205,7 +205,7 @@ def test_a_failing_backend_is_replaced_and_said_so(monkeypatch):
     def fail(program, *, tol, max_iter, start):
         raise SolverError("Clarabel ended with status NumericalError.")
 
-    monkeypatch.setitem(solvers.SOLVERS, "clarabel", fail)
+    monkeypatch.setitem(solvers.SOLVERS, "clarabel", solvers.Backend(fail, "nothing"))
     with pytest.warns(ConvergenceWarning, match="NumericalError.*the scipy solver took over"):
         solution = solve_program(program, solver="clarabel", tol=1e-6, max_iter=300)
     assert solution.solver == "scipy"
@@ -224,7 +224,7 @@ def test_a_lying_backend_is_found_out(monkeypatch):
             solver="clarabel",
         )
 
-    monkeypatch.setitem(solvers.SOLVERS, "clarabel", lie)
+    monkeypatch.setitem(solvers.SOLVERS, "clarabel", solvers.Backend(lie, "nothing"))
     with pytest.warns(ConvergenceWarning, match="stopped at a relative gap"):
         solution = solve_program(program, solver="clarabel", tol=1e-6, max_iter=300)
     assert solution.objective == pytest.approx(good.objective, rel=1e-5)
@@ -260,3 +260,8 @@ def test_an_interpolating_fit_reaches_its_tolerance():
     model = ConvexReLURegressor(1e-9, arrangements="exact").fit(np.arange(8.0)[:, None], y)
     assert model.dual_gap_ <= 1e-4 * model.objective_
     assert model.objective_ < 1e-7
+
+
+def test_an_unknown_solver_is_refused_with_what_the_known_ones_need():
+    with pytest.raises(ValueError, match="'mosek' .needs the package mosek and a licence.*or a callable, got 'simplex'"):
+        solvers.choose_solver("simplex")

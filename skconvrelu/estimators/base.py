@@ -32,6 +32,7 @@ from skconvrelu.problem import Problem
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.unit_blocks import as_start
 from skconvrelu.search.units import Units, units_of
+from skconvrelu.solvers import SOLVERS
 from skconvrelu.training.penalties import auto_beta, given_beta
 from skconvrelu.training.train import sampled_only, searched, sharpen
 from skconvrelu.training.trained import Options, Trained
@@ -95,7 +96,7 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
         "refine": ["boolean", Interval(Integral, 0, None, closed="left")],
         "shared_units": ["boolean"],
         "fit_intercept": ["boolean"],
-        "solver": [StrOptions({"auto", "mosek", "clarabel", "scipy"}), callable],
+        "solver": [StrOptions({"auto", *SOLVERS}), callable],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "n_jobs": [None, Integral],

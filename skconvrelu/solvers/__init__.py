@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -41,7 +42,20 @@ _LONGEST, _MORE, _CLEARLY = 4, 8, 1e-3
 #: a backend: ``solve(program, *, tol, max_iter, start)`` returns a solution, or a candidate that is verified here
 Solve = Callable[..., Solution | Candidate]
 
-SOLVERS: dict[str, Solve] = {"mosek": mosek.solve, "clarabel": clarabel.solve, "scipy": scipy_cold_start.solve}
+
+class Backend(NamedTuple):
+    """A backend and, in words, what it needs; where that is missing it raises :class:`SolverUnavailableError`."""
+
+    solve: Solve
+    needs: str
+
+
+#: backends by name
+SOLVERS = {
+    "mosek": Backend(mosek.solve, "the package mosek and a licence"),
+    "clarabel": Backend(clarabel.solve, "the package clarabel"),
+    "scipy": Backend(scipy_cold_start.solve, "nothing else"),
+}
 
 
 def choose_solver(solver: str | Solve) -> str | Solve:
@@ -55,7 +69,8 @@ def choose_solver(solver: str | Solve) -> str | Solve:
     if not isinstance(solver, str) and callable(solver):
         return solver
     if solver not in ("auto", *SOLVERS):
-        raise ValueError(f"solver must be one of 'auto', {', '.join(map(repr, SOLVERS))}, got {solver!r}.")
+        known = ", ".join(f"{name!r} (needs {backend.needs})" for name, backend in SOLVERS.items())
+        raise ValueError(f"solver must be 'auto', {known} or a callable, got {solver!r}.")
     if solver != "auto":
         return solver
     return "mosek" if mosek.is_available() else "scipy"
@@ -148,7 +163,7 @@ def _solved(
 ) -> tuple[Solution, str]:
     chosen = choose_solver(solver)
     name = chosen if isinstance(chosen, str) else getattr(chosen, "__name__", type(chosen).__name__)
-    solve = SOLVERS[chosen] if isinstance(chosen, str) else chosen
+    solve = SOLVERS[chosen].solve if isinstance(chosen, str) else chosen
     with one_blas_thread():
         if not _beats_zero(program, start):
             zero = _zero_network(program, name)
