@@ -75,7 +75,7 @@ class Policy:
     pricing_seconds : float
         Seconds of one pricing that these may take.
     walked : int
-        Numbers in X up to which exact walks are added to them where directions of the samples differ in size.
+        Numbers in X up to which exact walks are added to them where these are poor.
     last_starts, in_vain : int
         Independent starts, and pricings without a rediscovery, after which the last one ends.
     provable : tuple of int
@@ -210,8 +210,8 @@ class Policy:
         return not program.shared and d <= len(self.provable) and n <= self.provable[d - 1]
 
     def is_walked(self, program: ConvexProgram) -> bool:
-        """Whether exact walks may be added to the climbs of a pricing; what is proven needs none."""
-        return program.X.size <= self.walked and not self.is_provable(program)
+        """Whether exact walks may be added to the climbs of a pricing."""
+        return program.X.size <= self.walked
 
     def unsolved_rounds(self, n_searches: int) -> int:
         """Rounds with unsolved convex programs that each of so many searches of a fit may have."""

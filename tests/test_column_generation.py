@@ -356,14 +356,14 @@ def test_expensive_convex_programs_wait_while_descent_gains_as_much(monkeypatch)
     assert short.solver_ != "descent"
 
 
-def test_an_expensive_program_is_not_solved_on_the_strength_of_one_look(monkeypatch):
+def test_an_expensive_program_is_not_solved_on_the_strength_of_one_pricing(monkeypatch):
     """Every first pricing of a dual point is blind here; further ones see."""
     X, y = regression_data(100, 3, seed=1)
     price_round, seen, closed = column_generation.price_round, [], []
     close = column_generation._Search._close
 
-    def blind_at_first(program, units, dual, *rest):
-        found = price_round(program, units, dual, *rest)
+    def blind_at_first(program, units, dual, *rest, **options):
+        found = price_round(program, units, dual, *rest, **options)
         if any(dual is known for known in seen):
             return found
         seen.append(dual)

@@ -19,8 +19,8 @@ from skconvrelu import ConvexReLUClassifier, ConvexReLUClassifierCV, ConvexReLUR
 ESTIMATORS = [ConvexReLURegressor(tol=0.5), ConvexReLUClassifier(tol=0.5)]
 #: fewer penalties and folds than by default, the classifier over sampled arrangements: only the number of fits differs
 CHOOSING = [
-    ConvexReLURegressorCV(betas=3, eps=1e-1, cv=3, tol=0.5),
-    ConvexReLUClassifierCV(betas=3, eps=1e-1, cv=3, refine=False, n_arrangements=10, random_state=0),
+    ConvexReLURegressorCV(betas=2, eps=1e-1, cv=2, tol=0.5),
+    ConvexReLUClassifierCV(betas=2, eps=1e-1, cv=2, refine=False, n_arrangements=10, random_state=0),
 ]
 #: the plain sampled program of every other loss, which is what the losses differ in
 PLAIN = {"refine": False, "n_arrangements": 10}

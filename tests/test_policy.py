@@ -78,8 +78,8 @@ def test_exact_prices_are_for_low_ranks_and_units_of_one_output():
     assert not DEFAULT.is_provable(make_program("squared_error", n=20, d=6))
     assert not DEFAULT.is_provable(make_program("squared_error", n=501, d=2))
     # what is proven is not walked
-    assert not DEFAULT.is_walked(program)
-    assert DEFAULT.is_walked(replace(program, shared=True))
+    assert DEFAULT.is_walked(program)
+    assert not replace(DEFAULT, walked=10).is_walked(program)
 
 
 def test_an_estimator_of_another_policy_is_a_subclass_that_can_be_cloned():

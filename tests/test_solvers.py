@@ -263,5 +263,7 @@ def test_an_interpolating_fit_reaches_its_tolerance():
 
 
 def test_an_unknown_solver_is_refused_with_what_the_known_ones_need():
-    with pytest.raises(ValueError, match="'mosek' .needs the package mosek and a licence.*or a callable, got 'simplex'"):
+    with pytest.raises(
+        ValueError, match=r"'mosek' .needs the package mosek and a licence.*or a callable, got 'simplex'"
+    ):
         solvers.choose_solver("simplex")

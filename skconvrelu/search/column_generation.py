@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu.certificate import EVIDENCE
 from skconvrelu.costs import descent_step
 from skconvrelu.duality import lower_bound
 from skconvrelu.policy import Policy
@@ -131,10 +132,10 @@ class _Search:
         self.last: _Priced | None = None
         self.centre: _Priced | None = None  # the dual point with the best bound
         self.effort = 1  # multiplies the starts of a round
+        self.walks = False  # whether few samples are searched by walks from pattern to pattern, too
         self.gained = np.inf  # by the last round, relative
-        self.work = (
-            0.0  # seconds of descent or of the convex program in the last round, whichever takes longer, as predicted
-        )
+        # seconds of descent or of the convex program in the last round, whichever takes longer, as predicted
+        self.work = 0.0
         self.spent = 0.0  # ... in all convex programs
         self.unsolved = policy.unsolved_rounds(share)  # rounds left whose program may end unsolved
         self.met = True  # whether the last convex program reached the accuracy asked for
@@ -239,12 +240,17 @@ class _Search:
 
     def _price_at(self, units: Units, dual: Array) -> Found:
         """Search for violators at a dual point, which becomes the centre if its bound is better."""
-        found = price_round(self.program, units, dual, self.rng, self.n_jobs, self.tol, self.policy, self.effort)
+        found = self._violators(units, dual)
+        self.walks = self.walks or found.recall < EVIDENCE  # climbs miss what is known
         self.last = _Priced(dual, searched_bound(self.program, dual, found.largest), units, found)
         if self.centre is None or self.last.bound > self.centre.bound:
             self.centre = self.last
         self.gap = self._relative(self.centre.bound)
         return found
+
+    def _violators(self, units: Units, dual: Array) -> Found:
+        policy, effort = self.policy, self.effort
+        return price_round(self.program, units, dual, self.rng, self.n_jobs, self.tol, policy, effort, walks=self.walks)
 
     def _doubt(self) -> Units:
         """What the last of further pricings at the centre finds, while its bound closes the gap: an expensive end rests on it."""
@@ -253,9 +259,7 @@ class _Search:
             if self.centre is None or self.gap > self.tol:
                 break
             centre = self.centre
-            found = price_round(
-                self.program, centre.units, centre.dual, self.rng, self.n_jobs, self.tol, self.policy, self.effort
-            )
+            found = self._violators(centre.units, centre.dual)
             met = found.violators
             if found.largest > centre.found.largest:
                 bound = min(centre.bound, searched_bound(self.program, centre.dual, found.largest))
@@ -295,11 +299,8 @@ class _Search:
         self.unsolved -= not self.met
         polished = Units(solution.coef, units.directions[solution.blocks])
         self.keep(polished)
-        return (
-            (polished, solution.dual)
-            if self.met or solution.is_optimal(self.policy.loosest)
-            else self._as_they_are(polished)
-        )
+        solved = self.met or solution.is_optimal(self.policy.loosest)
+        return (polished, solution.dual) if solved else self._as_they_are(polished)
 
     def _worth_polishing(self, units: Units) -> bool:
         """Expensive convex programs wait while descent gains as much without their digits."""

@@ -64,6 +64,11 @@ class Found:
         """Independent starts."""
         return self.tally.n_starts
 
+    @property
+    def recall(self) -> float:
+        """Share of the known maximisers that independent starts ended in; one where none is known."""
+        return float(self.rediscovered[self.known].mean()) if self.known.any() else 1.0
+
 
 def starts_per_side(program: ConvexProgram, policy: Policy, effort: int = 1) -> int:
     """Independent starts of one search for each output and sign, times ``effort``."""
@@ -90,11 +95,15 @@ def price_round(
     tol: float,
     policy: Policy,
     effort: int = 1,
+    *,
+    walks: bool = False,
 ) -> Found:
     """The search of one round, for violators worth adding to a network that is to be optimal to ``tol``."""
     level = violation_level(program, tol)
     count = starts_per_side(program, policy, effort)
-    return search_violators(program, dual, units, rng, n_starts=count, level=level, policy=policy, n_jobs=n_jobs)
+    return search_violators(
+        program, dual, units, rng, n_starts=count, level=level, policy=policy, walks=walks, n_jobs=n_jobs
+    )
 
 
 def search_violators(
