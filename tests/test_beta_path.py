@@ -51,3 +51,14 @@ def test_following_goes_on_from_the_units_of_an_earlier_call():
     assert [part.beta for part, _ in whole] == betas
     ((last, units),) = follow(program, gates, betas[2:], np.random.RandomState(1), whole[1][1], policy=DEFAULT)
     assert units.objective(last) == pytest.approx(whole[2][1].objective(last), rel=0.05)
+
+
+def test_a_path_has_every_penalty_where_nothing_is_violated_too():
+    program = make_program("squared_error", n=8, d=1, n_gates=30, fraction=0.9)
+    betas = [program.beta, 0.9 * program.beta, 0.8 * program.beta]
+    gates = np.random.default_rng(0).standard_normal((40, program.X.shape[1]))
+    path = list(follow(program, gates, betas, np.random.RandomState(0), policy=DEFAULT))
+    assert [part.beta for part, _ in path] == betas
+    for part, units in path:
+        pull = np.abs(part.dual_point(units.outputs(part.X)).T @ np.maximum(part.X @ gates.T, 0.0))
+        assert (pull <= DEFAULT.path_above * part.beta * np.linalg.norm(gates, axis=1)).all()
