@@ -159,13 +159,16 @@ def final_evidence(
         level = tolerable_price(program, dual, solution.objective * (1.0 - tol))
         proven = prove(program, dual, units, level=level, max_nodes=policy.proof_cones)
         entering, largest = proven.violators, max(largest, proven.lower)
+    proven_bound = None if proven is None else searched_bound(program, dual, proven.upper)
+    # a proof needs no starts; it stops at about tol
+    proof = proven_bound is not None and proven_bound >= solution.objective * (1.0 - 2.0 * tol)
     in_vain, rediscovered = 0, np.zeros(len(units), dtype=bool)
     tally = Tally.empty(program.X.shape[1], program.Y.shape[1])
     while True:
         found = search_violators(
             program, dual, units, rng,
             n_starts=starts_per_side(program, policy), level=violation_level(program, tol), neighbours=not tally.n_starts,
-            policy=policy, from_gates=in_vain % 2 == 1, walks=True, n_jobs=n_jobs,
+            policy=policy, from_gates=in_vain % 2 == 1, walks=not proof, n_jobs=n_jobs,
         )  # fmt: skip
         entering = entering + found.violators
         tally = tally + found.tally
@@ -183,9 +186,6 @@ def final_evidence(
         )
         if not close or enough:
             break
-    proven_bound = None if proven is None else searched_bound(program, dual, proven.upper)
-    # a proof needs no starts; it stops at about tol
-    proof = proven_bound is not None and proven_bound >= solution.objective * (1.0 - 2.0 * tol)
     evidence = proof or recall >= EVIDENCE
     if close and not evidence:  # a search that misses what is known cannot say so much
         bound = min(bound, solution.objective * (1.0 - tol))
