@@ -346,3 +346,10 @@ def test_opposite_units_are_not_the_same():
     """(u, v) and (-u, -v) have the same outer product and see opposite samples."""
     units = Units(np.array([[1.0, 0.0], [-1.0, 0.0], [1.0, 1e-3]]), np.array([[1.0], [-1.0], [1.0]]))
     assert_array_equal(_distinct(units.coef, np.array([2.0, 3.0, 1.0]), units.directions), [1, 0])
+
+
+@pytest.mark.parametrize("kind", ["log_loss-3", "squared_error-3", "log_loss"])
+def test_units_that_are_worth_nothing_leave_the_intercept(kind):
+    program = make_program(kind, fraction=3.0)
+    units = random_units(program, 6).scaled(5.0, np.ones(program.X.shape[1]))
+    assert len(rescale(program, units)) == 0

@@ -125,6 +125,6 @@ class _Lasso:
         else:
             columns = np.tensordot(root, self.directions[index], axes=(1, 1))
             columns *= active[:, None]
-            columns = columns.reshape(-1, len(index))
+            columns = columns.reshape(columns.shape[0] * columns.shape[1], len(index))
         border = np.einsum("nkl,kq->nlq", root, self.basis).reshape(len(columns), -1)
         return np.hstack([columns, border])
