@@ -19,7 +19,7 @@ def descent_step(program: ConvexProgram, n_units: int) -> float:
     return 4.0 * n * n_units * (d + program.Y.shape[1])
 
 
-def weighing_step(program: ConvexProgram, n_units: int) -> float:
+def pruning_step(program: ConvexProgram, n_units: int) -> float:
     """A Newton step in the scales of so many units: their Gram matrix over all samples and outputs."""
     return float(program.Y.size) * max(n_units, 1) ** 2
 

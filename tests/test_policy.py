@@ -42,7 +42,7 @@ def test_costs_grow_with_every_dimension(constrained):
     def cost_of(n, d, gates):
         program = make_program("log_loss", n=n, d=d, n_gates=gates, constrained=constrained)
         return [
-            costs.descent_step(program, gates), costs.weighing_step(program, gates), costs.newton_step(program, gates * d),
+            costs.descent_step(program, gates), costs.pruning_step(program, gates), costs.newton_step(program, gates * d),
             costs.pricing_steps(program, 10, 20), costs.interior_point_iteration(program), costs.block_system(program, gates),
         ]  # fmt: skip
 

@@ -66,4 +66,4 @@ def _newton_steps(program: ConvexProgram, n_units: int, piece: int) -> int:
     """Newton steps of a pruning: as many as take the work of a piece."""
     if program.shared:
         return 0
-    return int(piece * costs.descent_step(program, max(n_units, 1)) // costs.weighing_step(program, n_units))
+    return int(piece * costs.descent_step(program, max(n_units, 1)) // costs.pruning_step(program, n_units))

@@ -171,14 +171,14 @@ class _Balanced:
             value = np.asarray(weights @ loss.value(F, Y))
             G = weights[:, None] * loss.gradient(F, Y)
             Gx = G.astype(X.dtype)
-            grad_V = (active.T @ Gx).astype(np.float64)
+            grad_V = np.asarray(active.T @ Gx, dtype=np.float64)
             np.greater(active, 0.0, out=active)
             if K == 1:  # the sides of the units can wait until the rows are summed
                 grad_W = active.T @ (X * Gx)
             else:
                 active *= Gx @ Vx.T
                 grad_W = active.T @ X
-            return value, grad_W.astype(np.float64), grad_V, G.sum(axis=0)
+            return value, np.asarray(grad_W, dtype=np.float64), grad_V, G.sum(axis=0)
 
         value, grad_W, grad_V, total = rows.sum(sums)
         return value, grad_W * V if K == 1 else grad_W, grad_V, total

@@ -15,7 +15,7 @@ from skconvrelu.losses import Loss
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.search.unit_blocks import own_program
 from skconvrelu.search.units import units_of
-from skconvrelu.solvers import solve_program
+from skconvrelu.solvers import SOLVERS, solve_program
 from skconvrelu.theory._kinks import hidden_and_kinks
 from skconvrelu.theory._nonnegative import bounded_least_squares, nonnegative_least_squares
 from skconvrelu.theory._setting import Setting
@@ -265,7 +265,7 @@ def subsampled_program(
     (True, False)
     """
     tol = check_number(tol, "tol", above=0.0)
-    check_choice(solver, "solver", ("auto", "mosek", "clarabel", "scipy"))
+    check_choice(solver, "solver", ("auto", *SOLVERS))
     setting = Setting.build(
         X, y, beta=beta, loss=loss, sample_weight=sample_weight, fit_intercept=fit_intercept, **params
     )
