@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from skconvrelu import costs
-from skconvrelu.cones.projection import SCREENED
+from skconvrelu.limits import limits
 from skconvrelu.program import ConvexProgram
 
 
@@ -202,7 +202,10 @@ class Policy:
         n, d = program.X.shape
         one = self.seconds(costs.cone_step(n, d))
         # a part of many samples screens the cones first
-        return one <= self.one_cone and n_blocks * self.seconds(costs.cone_step(min(n, SCREENED), d)) <= self.all_cones
+        return (
+            one <= self.one_cone
+            and n_blocks * self.seconds(costs.cone_step(min(n, limits().screening), d)) <= self.all_cones
+        )
 
     def is_provable(self, program: ConvexProgram) -> bool:
         """Whether a fit proves its bound by exact pricing."""

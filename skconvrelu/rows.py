@@ -14,15 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu.limits import limits
+
 Array = NDArray[np.float64]
 Kernel = Callable[..., Any]
 #: ``map``, or that of a pool of threads; results in their order
 Run = Callable[..., Iterator[Any]]
-
-#: numbers that one temporary may hold (64 MiB)
-CHUNK = 8_000_000
-#: ... and so many that they stay in a core's cache from one pass over them to the next; rows at least, since products of fewer are slow
-CACHED, LEAST_ROWS = 65_536, 64
 
 
 class Rows:
@@ -41,12 +38,12 @@ class Rows:
     @classmethod
     def in_memory(cls, width: int, *arrays: Any) -> Rows:
         """So many rows at once that ``width`` numbers for each of them make one temporary."""
-        return cls(max(1, CHUNK // max(width, 1)), *arrays)
+        return cls(max(1, limits().temporary // max(width, 1)), *arrays)
 
     @classmethod
-    def in_cache(cls, width: int, *arrays: Any, numbers: int = CACHED) -> Rows:
+    def in_cache(cls, width: int, *arrays: Any, numbers: int | None = None) -> Rows:
         """So many that ``width`` numbers for each of them, ``numbers`` in all, stay in a core's cache."""
-        return cls(max(LEAST_ROWS, numbers // max(width, 1)), *arrays)
+        return cls(max(limits().least_rows, (numbers or limits().cached) // max(width, 1)), *arrays)
 
     def __len__(self) -> int:
         return int(self.arrays[0].shape[0])
@@ -90,4 +87,4 @@ def batches(count: int, step: int) -> Iterator[slice]:
 
 def in_memory(count: int, width: int) -> Iterator[slice]:
     """Parts of blocks, cones or starts, so many that ``width`` numbers for each of them make one temporary."""
-    return batches(count, max(1, CHUNK // max(width, 1)))
+    return batches(count, max(1, limits().temporary // max(width, 1)))

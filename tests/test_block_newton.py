@@ -188,7 +188,7 @@ def test_nothing_that_moves_is_no_step():
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("kind", ["squared_error", "log_loss", "log_loss-3", "squared_hinge"])
-def test_steps_on_either_side_solve_the_system_of_finite_differences(kind, fit_intercept, monkeypatch):
+def test_steps_on_either_side_solve_the_system_of_finite_differences(kind, fit_intercept, limit, monkeypatch):
     """Many entries of blocks beside few samples, and the Hessian by central differences of the objective's gradient."""
     program = gated(kind, n=40, d=6, n_gates=30, fit_intercept=fit_intercept)
     newton = BlockNewton(program, None, np.inf)
@@ -208,8 +208,8 @@ def test_steps_on_either_side_solve_the_system_of_finite_differences(kind, fit_i
     hessian = np.array([(gradient(at + h) - gradient(at - h)) / 2e-6 for h in 1e-6 * np.eye(len(at))])
     along, bends = newton.coef / lengths[:, None], program.beta / lengths
     system = newton.blocks, newton.moving, along, bends, gradient(at), lambda: newton._root(program)
-    monkeypatch.setattr(block_systems, "_INEXACT", 1e-9)
-    monkeypatch.setattr(block_systems, "_MOST", 2000)
+    newton.systems.inexact = 1e-9
+    limit(gradient_steps=2000)
     for lift in (0.0, 1e-2):
         steps = []
         for ways in ((0.0, 1.0, 1.0), (1.0, 0.0, 1.0), (1.0, 1.0, 0.0)):
@@ -282,12 +282,11 @@ def test_few_conjugate_gradient_steps_do(kind, fit_intercept, few, monkeypatch):
 
 
 @pytest.mark.parametrize("failure", ["steps", "factor"])
-def test_systems_without_a_good_preconditioner_are_factored(failure, monkeypatch):
+def test_systems_without_a_good_preconditioner_are_factored(failure, limit, monkeypatch):
     calls, original = [], BlockSystems._by_gradients
     monkeypatch.setattr(BlockSystems, "_by_gradients", lambda self, *a: calls.append(1) or original(self, *a))
     if failure == "steps":
-        monkeypatch.setattr(block_systems, "_MOST", 1)
-        monkeypatch.setattr(block_systems, "_INEXACT", 1e-12)
+        limit(gradient_steps=1)
     else:
         monkeypatch.setattr(block_systems, "BlockPreconditioner", fails)
     program = gated(n=600, d=20, n_gates=80, fraction=0.1)

@@ -6,10 +6,9 @@ from problems import make_program
 from test_cones import exact_norms, problem
 from test_proximal_newton import rough_start
 
-from skconvrelu import rows
-from skconvrelu.cones import face_factors
 from skconvrelu.cones.cone_faces import ConeFaces
 from skconvrelu.cones.face_factors import FaceFactors, gram
+from skconvrelu.limits import limited
 from skconvrelu.solvers import working_set
 from skconvrelu.solvers.proximal_newton import ProximalNewton
 
@@ -74,14 +73,14 @@ def test_dependent_normals_ask_for_a_new_factorisation():
 
 
 @pytest.mark.parametrize(("n", "d"), [(40, 3), (60, 8), (5, 9), (1, 1), (150, 45)])
-def test_projections_are_those_without_them(n, d, monkeypatch):
+def test_projections_are_those_without_them(n, d):
     X, patterns, V = problem(n, d, 40, n + d)
     everything = np.arange(len(V))
-    monkeypatch.setattr(face_factors, "_WIDE", 1)
-    faces = ConeFaces(X, patterns.astype(float))
+    with limited(updated=1):
+        faces = ConeFaces(X, patterns.astype(float))
     assert faces._factors is not None
-    monkeypatch.setattr(face_factors, "_WIDE", 1000)
-    plain = ConeFaces(X, patterns.astype(float))
+    with limited(updated=1000):
+        plain = ConeFaces(X, patterns.astype(float))
     assert plain._factors is None
     far, near = V + 0.1 * np.roll(V, 1, axis=0), V + 1e-3 * np.roll(V, 1, axis=0)
     memory = None
@@ -99,8 +98,8 @@ def test_projections_are_those_without_them(n, d, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["squared_error", "quantile"])
-def test_solves_with_them_reach_the_optimum(kind, monkeypatch):
-    monkeypatch.setattr(face_factors, "_WIDE", 1)
+def test_solves_with_them_reach_the_optimum(kind, limit):
+    limit(updated=1)
     program = make_program(kind, n=60, d=6, n_gates=25)
     reference = working_set.solve_all(program, tol=1e-9, max_iter=500)
     newton = ProximalNewton(program, rough_start(program))
@@ -112,19 +111,17 @@ def test_solves_with_them_reach_the_optimum(kind, monkeypatch):
     assert objective <= reference.objective * (1.0 + 2e-5)
 
 
-def test_where_they_would_take_too_much_memory_projections_go_in_parts(monkeypatch):
+def test_where_they_would_take_too_much_memory_projections_go_in_parts(limit, monkeypatch):
     X, patterns, V = problem(60, 8, 40, 7)
     expected = ConeFaces(X, patterns.astype(float)).project(V, np.arange(40))
-    monkeypatch.setattr(face_factors, "_WIDE", 1)
-    monkeypatch.setattr(face_factors, "_KEPT", 40 * 8 * 8)
-    monkeypatch.setattr(rows, "CHUNK", 7 * 8 * 8)
+    limit(updated=1, temporary=10 * 8 * 8)
     assert not FaceFactors.pay(40, 8)
     assert FaceFactors.pay(20, 8)
     faces = ConeFaces(X, patterns.astype(float))
     together, step = [], ConeFaces._step
     monkeypatch.setattr(ConeFaces, "_step", lambda self, cones, V: together.append(len(cones)) or step(self, cones, V))
     np.testing.assert_allclose(faces.project(V, np.arange(40)), expected, atol=1e-10)
-    assert max(together) <= 7
+    assert max(together) <= 10
 
 
 def test_grams_have_ones_in_empty_slots():

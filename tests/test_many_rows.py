@@ -8,8 +8,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from problems import make_program, with_policy
 
-from skconvrelu import ConvexReLUClassifier, rows
-from skconvrelu.cones import project, projection
+from skconvrelu import ConvexReLUClassifier
+from skconvrelu.cones import project
+from skconvrelu.limits import limited
 from skconvrelu.policy import DEFAULT
 from skconvrelu.search import subsample
 from skconvrelu.search.alternation import alternate
@@ -91,7 +92,7 @@ def test_largest_price_at_the_zero_network_by_ascents():
     assert largest_beta(program) == pytest.approx(largest_beta(program, replace(DEFAULT, many_rows=100)), rel=1e-3)
 
 
-def test_products_in_parts_are_the_products(monkeypatch):
+def test_products_in_parts_are_the_products():
     program = make_program("log_loss-3", n=70, n_gates=12)
     rng = np.random.default_rng(0)
     units = Units(rng.standard_normal((9, program.X.shape[1])), signed_axes(3)[np.arange(9) % 6])
@@ -106,21 +107,21 @@ def test_products_in_parts_are_the_products(monkeypatch):
         ]  # fmt: skip
 
     whole = everything()
-    monkeypatch.setattr(rows, "CHUNK", 64)
-    for one, parts in zip(whole, everything(), strict=True):
+    with limited(temporary=64):
+        cut = everything()
+    for one, parts in zip(whole, cut, strict=True):
         assert_allclose(parts, one, rtol=1e-9, atol=1e-12)
 
 
-def test_screened_projections_end_on_the_same_side_of_the_level(monkeypatch):
+def test_screened_projections_end_on_the_same_side_of_the_level():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((600, 4))
     patterns = (X @ rng.standard_normal((4, 80)) >= 0).T
     V = (patterns * rng.standard_normal(600)) @ X
     exact = project(X, patterns, V)
     level = float(np.median(exact.upper))
-    monkeypatch.setattr(projection, "SCREENED", 300)
-    monkeypatch.setattr(projection, "_SCREENING_ROWS", 60)
-    screened = project(X, patterns, V, level=level)
+    with limited(screening=300, screened=60):
+        screened = project(X, patterns, V, level=level)
     assert (screened.upper >= exact.lower * (1.0 - 1e-9)).all()
     assert (screened.lower <= exact.upper * (1.0 + 1e-9)).all()
     clear = np.abs(exact.upper / level - 1.0) > 1e-3

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from skconvrelu import rows
 from skconvrelu.kernels import column_products
 from skconvrelu.losses import MultinomialLogLoss
 from skconvrelu.solvers import block_grams
@@ -28,9 +27,9 @@ def dense_system(fits, H, root, basis):
 @pytest.mark.parametrize("gram", [True, False])
 @pytest.mark.parametrize("chunk", [None, 60])
 @pytest.mark.parametrize("K", [1, 3])
-def test_solution_matches_a_dense_solve(gram, chunk, K, monkeypatch):
+def test_solution_matches_a_dense_solve(gram, chunk, K, limit):
     if chunk is not None:
-        monkeypatch.setattr(rows, "CHUNK", chunk)
+        limit(temporary=chunk)
     rng = np.random.default_rng(0)
     n, d, B = 12, 4, 5
     fits = BlockFits(rng.standard_normal((n, d)), (rng.random((B, n)) < 0.5).astype(float), rng.standard_normal((B, K)))
@@ -52,9 +51,9 @@ def test_solution_matches_a_dense_solve(gram, chunk, K, monkeypatch):
 
 @pytest.mark.parametrize("chunk", [None, 60])
 @pytest.mark.parametrize("K", [1, 3])
-def test_blocks_without_cones_match_a_dense_solve(chunk, K, monkeypatch):
+def test_blocks_without_cones_match_a_dense_solve(chunk, K, limit):
     if chunk is not None:
-        monkeypatch.setattr(rows, "CHUNK", chunk)
+        limit(temporary=chunk)
     rng = np.random.default_rng(3)
     n, d, B = 9, 4, 7
     fits = BlockFits(rng.standard_normal((n, d)), (rng.random((B, n)) < 0.5).astype(float), rng.standard_normal((B, K)))
@@ -70,8 +69,10 @@ def test_blocks_without_cones_match_a_dense_solve(chunk, K, monkeypatch):
 
 
 @pytest.mark.parametrize(("chunk", "columns", "whole"), [(10**6, 6, 0), (400, 10, 0), (200, 5, 3)])
-def test_grams_are_remembered_whatever_the_order_and_forgotten_where_there_are_many(chunk, columns, whole, monkeypatch):
-    monkeypatch.setattr(block_grams, "CHUNK", chunk)
+def test_grams_are_remembered_whatever_the_order_and_forgotten_where_there_are_many(
+    chunk, columns, whole, limit, monkeypatch
+):
+    limit(temporary=chunk)
     rng = np.random.default_rng(5)
     n, d, B, K = 11, 3, 9, 2
     fits = BlockFits(rng.standard_normal((n, d)), (rng.random((B, n)) < 0.5).astype(float), rng.standard_normal((B, K)))
@@ -93,13 +94,11 @@ def test_grams_are_remembered_whatever_the_order_and_forgotten_where_there_are_m
 
 
 @pytest.mark.parametrize(
-    ("kept", "many", "chunk", "formed"),
-    [(110, 64, 10**6, 1), (0, 2, 10**6, 2), (0, 2, 30, 2 * 4), (0, 64, 10**6, 0), (0, 64, 30, 0)],
+    ("many", "chunk", "formed"),
+    [(64, 28, 1), (2, 27, 2 * 6), (2, 10, 2 * 11), (64, 27, 0), (64, 10, 0)],
 )
-def test_column_products_kept_formed_for_many_and_one_by_one(kept, many, chunk, formed, monkeypatch):
-    monkeypatch.setattr(rows, "CHUNK", chunk)
-    for name, value in {"_KEPT": kept, "_MANY": many}.items():
-        monkeypatch.setattr(column_products, name, value)
+def test_column_products_kept_formed_for_many_and_one_by_one(many, chunk, formed, limit, monkeypatch):
+    limit(temporary=chunk, grams=many)
     parts, form = [], column_products.ColumnProducts._products
     monkeypatch.setattr(
         column_products.ColumnProducts, "_products", lambda self, X: (parts.append(X), form(self, X))[1]

@@ -8,9 +8,8 @@ import pytest
 from problems import PIECEWISE, SMOOTH, make_program
 from test_cones import exact_norms, problem
 
-from skconvrelu import rows as rows_module
-from skconvrelu.cones import cone_faces
 from skconvrelu.cones.cone_faces import ConeFaces
+from skconvrelu.limits import limited
 from skconvrelu.solution import Solution, evaluate
 from skconvrelu.solvers import scipy_warm_start, working_set
 from skconvrelu.solvers.choice import DEFAULT
@@ -135,10 +134,10 @@ def test_warm_solve_falls_back_on_the_interior_point(monkeypatch):
 
 
 @pytest.mark.parametrize(("n", "d"), [(40, 3), (60, 8), (5, 9), (1, 1), (700, 2), (1500, 4)])
-def test_projections_on_faces(n, d, monkeypatch):
-    monkeypatch.setattr(cone_faces, "_ALL", 400)
+def test_projections_on_faces(n, d):
     X, patterns, V = problem(n, d, 40, n + d)
-    faces = ConeFaces(X, patterns.astype(float))
+    with limited(near=400):
+        faces = ConeFaces(X, patterns.astype(float))
     everything = np.arange(len(V))
     far, near = V + 0.1 * np.roll(V, 1, axis=0), V + 1e-3 * np.roll(V, 1, axis=0)
     for W in (V, near, far, V):  # all but the first start from remembered faces
@@ -175,9 +174,9 @@ def test_projections_need_not_be_known_below_a_level_nor_meet_every_constraint()
 
 
 def test_constraints_that_cannot_be_violated_are_not_looked_at(monkeypatch):
-    monkeypatch.setattr(cone_faces, "_ALL", 400)
     X, _, V = problem(1500, 4, 40, 5)
-    faces = ConeFaces(X, (V @ X.T > 0.0).astype(float))
+    with limited(near=400):
+        faces = ConeFaces(X, (V @ X.T > 0.0).astype(float))
     everything, looked = np.arange(len(V)), []
     recentre = ConeFaces._recentre
 
@@ -219,9 +218,9 @@ def test_tangents_span_the_face():
 @pytest.mark.parametrize("K", [1, 3])
 @pytest.mark.parametrize("p", [0, 4, 60])
 @pytest.mark.parametrize("q", [0, 1])
-def test_linear_systems_match_a_dense_solve(p, K, q, chunk, monkeypatch):
+def test_linear_systems_match_a_dense_solve(p, K, q, chunk, limit):
     if chunk is not None:
-        monkeypatch.setattr(rows_module, "CHUNK", chunk)
+        limit(temporary=chunk)
     rng = np.random.default_rng(0)
     n, d, B = 9, 4, 6
     fits = BlockFits(rng.standard_normal((n, d)), (rng.random((B, n)) < 0.5).astype(float), rng.standard_normal((B, K)))

@@ -8,8 +8,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from problems import KINDS, SMOOTH, make_program
 from scipy.optimize import approx_fprime, lsq_linear, minimize
 
+from skconvrelu.limits import limited
 from skconvrelu.policy import DEFAULT
-from skconvrelu.search import alternation, descent
+from skconvrelu.search import alternation
 from skconvrelu.search.alternation import _newton_steps, alternate
 from skconvrelu.search.branch_and_bound import exact_price
 from skconvrelu.search.convex_concave import PENALTIES, SETTLE, _Samples, climb, price
@@ -78,19 +79,18 @@ def test_descent_improves(dtype):
 
 
 @pytest.mark.parametrize("kind", ["squared_error", "log_loss-3"])
-def test_shares_of_the_rows_sum_to_the_whole(kind, monkeypatch):
+def test_shares_of_the_rows_sum_to_the_whole(kind):
     """Rows cut into shares and these into cached pieces, none of which divides the other."""
     program = make_program(kind, n=500)
     units = random_units(program, 7)
     whole = _Balanced(program, units.directions, np.float64)
     z = whole.pack(units)
     value, gradient = whole(z)
-    monkeypatch.setattr(descent, "_SHARE", 130)
-    monkeypatch.setattr(descent, "_CACHED_IN_SHARES", 0)
-    pieces, slopes = _Balanced(program, units.directions, np.float64)(z)
+    with limited(share=130, cached_in_shares=1):
+        pieces, slopes = _Balanced(program, units.directions, np.float64)(z)
+        alone, shared = (descend(program, units, steps=30, n_jobs=n_jobs) for n_jobs in (1, 2))
     assert pieces == pytest.approx(value, rel=1e-13)
     assert_allclose(slopes, gradient, rtol=1e-11, atol=1e-13)
-    alone, shared = (descend(program, units, steps=30, n_jobs=n_jobs) for n_jobs in (1, 2))
     assert_array_equal(alone.coef, shared.coef)
 
 

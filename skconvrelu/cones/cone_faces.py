@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skconvrelu.cones.face_factors import FaceFactors, gram
+from skconvrelu.limits import limits
 from skconvrelu.rows import in_memory
 
 Array = NDArray[np.float64]
@@ -21,8 +22,8 @@ Index = NDArray[np.intp]
 FEASIBLE = 1e-11
 #: a projection shorter than this share of the vector is zero
 _ZERO = 1e-10
-#: constraints up to which all of them are looked at every time; and the share of more of them that is kept nearest to a point
-_ALL, _NEAREST = 2000, 1 / 32
+#: share of many constraints that is kept nearest to a point
+_NEAREST = 1 / 32
 
 
 class ConeFaces:
@@ -46,7 +47,7 @@ class ConeFaces:
         self._on = np.zeros((B, d), dtype=bool)
         self._rho = np.zeros((B, d))
         self._factors = FaceFactors(B, d) if FaceFactors.pay(B, d) else None
-        self._screens = len(self.rows) > _ALL
+        self._screens = len(self.rows) > limits().near
         if self._screens:
             # unit points, the constraints nearest to them, and how far a point may move before another one can be violated
             self._centre = np.zeros((B, d))

@@ -10,14 +10,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu.rows import CHUNK
+from skconvrelu.limits import limits
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
-#: features from which updates pay, and numbers that all matrices may hold
-_WIDE, _KEPT = 40, 4 * CHUNK
 #: lift of the diagonal: constraints may depend on each other
 _LIFT = 1e-14
 #: squared distance of a new unit normal to the span of the others below which an update has no digits
@@ -37,7 +35,7 @@ class FaceFactors:
     @staticmethod
     def pay(n_cones: int, d: int) -> bool:
         """Whether to keep them."""
-        return d >= _WIDE and 2 * n_cones * d**2 <= _KEPT
+        return d >= limits().updated and 2 * n_cones * d**2 <= limits().kept
 
     def stale(self, cones: Index) -> Index:
         """Those whose active sets have changed otherwise."""

@@ -15,12 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skconvrelu.kernels.column_products import ColumnProducts
+from skconvrelu.limits import limits
 from skconvrelu.rounding import gamma, row_lengths
 from skconvrelu.rows import in_memory
-
-#: rows above which bounds are first looked for with fewer constraints, of which this many are enough for most cones: a larger cone, a
-#: longer projection, and so an upper bound
-SCREENED, _SCREENING_ROWS = 10_000, 2_000
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -74,8 +71,9 @@ def project(
         row_error = gamma(sum(X.shape) + 10) * row_lengths(X)
     sizes = np.sqrt(np.einsum("bi,bi->b", V, V))
     out = Projections(np.where(sizes > 0.0, row_lengths(V), 0.0), np.zeros(len(V)), np.zeros_like(V))
-    if level is not None and len(X) > SCREENED:
-        some = slice(None, None, len(X) // _SCREENING_ROWS)
+    if level is not None and len(X) > limits().screening:
+        # fewer constraints, enough for most cones: a larger cone, a longer projection, and so an upper bound
+        some = slice(None, None, len(X) // limits().screened)
         looser = replace(out, lower=np.zeros(len(V)), points=np.zeros_like(V))
         _squeeze(X[some], patterns[:, some], V, looser, level, 1e-2, max_iter, row_error[some])
     _squeeze(X, patterns, V, out, level, rtol, max_iter, row_error)

@@ -5,14 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu.rows import CHUNK, Rows
+from skconvrelu.limits import limits
+from skconvrelu.rows import Rows
 
 Array = NDArray[np.float64]
-
-#: what is kept to be used again and again
-_KEPT = 4 * CHUNK
-#: weight rows from which it pays to form products of columns that are not kept: it takes as long as so many Gram matrices
-_MANY = 64
 
 
 class ColumnProducts:
@@ -23,7 +19,7 @@ class ColumnProducts:
         n, d = X.shape
         self._upper = np.triu_indices(d)
         self._width = len(self._upper[0])
-        self._cached = self._products(X) if n * self._width <= _KEPT else None
+        self._cached = self._products(X) if n * self._width <= limits().kept else None
 
     def _products(self, X: Array) -> Array:
         return X[:, self._upper[0]] * X[:, self._upper[1]]
@@ -41,7 +37,7 @@ class ColumnProducts:
     def __call__(self, q: Array) -> Array:
         """Matrices (B, d, d) for weights ``q`` (B, n)."""
         d = self._X.shape[1]
-        if self._cached is None and len(q) < _MANY:
+        if self._cached is None and len(q) < limits().grams:
             return self._one_by_one(q)
         if self._cached is not None:
             packed = q @ self._cached

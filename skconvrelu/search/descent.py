@@ -15,6 +15,7 @@ from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from skconvrelu.limits import limits
 from skconvrelu.program import ConvexProgram
 from skconvrelu.rows import Rows
 from skconvrelu.search.convex_concave import DType
@@ -22,12 +23,6 @@ from skconvrelu.search.units import Units
 from skconvrelu.search.whitening import column_sizes
 
 Array = NDArray[np.float64]
-
-#: activations that are worked on at once, so that they stay in a core's cache, and with shares of the rows more of them, since threads
-#: would wait for each other between short products
-_CACHED, _CACHED_IN_SHARES = 32_768, 524_288
-#: rows that one thread sums at a time
-_SHARE = 8_192
 
 
 def descend(
@@ -63,7 +58,7 @@ def descend(
     if not len(units):
         return units
     problem = (_Shared if program.shared else _Balanced)(program, units.directions, dtype)
-    jobs = effective_n_jobs(n_jobs) if len(program.X) > _SHARE else 1
+    jobs = effective_n_jobs(n_jobs) if len(program.X) > limits().share else 1
     with ThreadPoolExecutor(jobs) if jobs > 1 else nullcontext() as problem.pool:
         # a steeper limit on function values than on steps: they cost the same
         found = minimize(
@@ -138,7 +133,7 @@ class _Balanced:
     def __call__(self, z: Array) -> tuple[float, Array]:
         """Value and gradient; shares of the rows are summed in their order, whoever works on them."""
         W, V, c = self._split(z)
-        shares = Rows(_SHARE, self.X, self.program.Y, self.program.weights)
+        shares = Rows(limits().share, self.X, self.program.Y, self.program.weights)
         run = map if self.pool is None or shares.n_parts == 1 else self.pool.map
         loss, grad_W, grad_V, total = shares.sum(lambda X, Y, weights: self._sums(X, Y, weights, W, V, c), run)
         value = float(loss) + 0.5 * self.beta * self.reach * float(
@@ -160,7 +155,8 @@ class _Balanced:
         """
         loss, K = self.program.loss, V.shape[1]
         Vx, down = V.astype(X.dtype), np.ascontiguousarray(W.T, dtype=X.dtype)
-        cached = _CACHED if len(self.X) <= _SHARE else _CACHED_IN_SHARES
+        limit = limits()
+        cached = limit.cached // 2 if len(self.X) <= limit.share else limit.cached_in_shares
         rows = Rows.in_cache(len(W), X, Y, weights, numbers=cached)
         workspace = np.empty((min(rows.step, len(X)), len(W)), dtype=X.dtype)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu.limits import limits
 from skconvrelu.rounding import lengths_of_any_size, positive, power_of_two
 from skconvrelu.rows import Rows
 from skconvrelu.search.whitening import column_sizes
@@ -23,8 +24,6 @@ STEPS = 30
 _ARRIVED = 1e-4
 #: longest step on the sphere
 _LONGEST = 0.5
-#: numbers over starts and rows that are worked on at once, so that they stay in a core's cache; and rows at least
-_CACHED, _LEAST_ROWS = 262_144, 256
 
 
 def ascend(X: Array, dual: Array, U: Array, directions: Array, *, free: bool, steps: int = STEPS) -> Array:
@@ -85,7 +84,7 @@ def ascend(X: Array, dual: Array, U: Array, directions: Array, *, free: bool, st
 def _gradients(X: Single, dual: Single, U: Array, V: Array, *, free: bool) -> tuple[Array, Array]:
     """Gradients (m, d) of the prices, and the directions (m, K) that they belong to."""
     U_: Single = U.astype(np.float32)
-    rows = Rows(max(_LEAST_ROWS, _CACHED // len(U)), X, dual)
+    rows = Rows.in_cache(len(U), X, dual, numbers=4 * limits().cached)
 
     def pull_of(X: Single, dual: Single) -> Array:
         hidden = U_ @ X.T

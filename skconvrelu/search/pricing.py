@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from skconvrelu.costs import pricing_steps
 from skconvrelu.kernels.blas_threads import one_blas_thread
+from skconvrelu.limits import limits
 from skconvrelu.policy import Policy
 from skconvrelu.program import ConvexProgram
-from skconvrelu.rows import CHUNK, batches, in_memory
+from skconvrelu.rows import batches, in_memory
 from skconvrelu.search.bounds import violation_level
 from skconvrelu.search.convex_concave import SCHEDULE, SETTLE, climb, price, pulls
 from skconvrelu.search.facets import walk
@@ -201,7 +202,7 @@ def _climb_apart(
     tasks, owners = [], []
     ascending = policy.has_many_rows(program)
     n_walks = n_starts if policy.is_walked(program) and (walks or whitening.spread.steps) else 0
-    step = _ASCENDING if ascending else min(_BATCH, max(1, CHUNK // len(X)))
+    step = _ASCENDING if ascending else min(_BATCH, max(1, limits().temporary // len(X)))
     for side in sides:
         signed = dual @ side
         blind = _independent_starts(X, signed, whitening, n_starts, from_gates, rng)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu.limits import limits
 from skconvrelu.program import Index
-from skconvrelu.rows import CHUNK
 from skconvrelu.solvers.newton_system import BlockFits, blocks_design, blocks_gram
 
 Array = NDArray[np.float64]
@@ -26,7 +26,8 @@ class BlockGrams:
         self._last: tuple[Index, Array] | None = None
         (n, d), q, (B, K) = fits.X.shape, basis.shape[1], fits.directions.shape
         # pages that nothing is written to cost nothing
-        self._room = max(0, (min(q + B * d, CHUNK // (n * K), int(CHUNK**0.5)) - q) // d)
+        most = limits().temporary
+        self._room = max(0, (min(q + B * d, most // (n * K), int(most**0.5)) - q) // d)
         size = q + self._room * d
         self._design, self._gram = np.empty((n * K, size), order="F"), np.empty((size, size))
         self._places, self._met = np.full(B, -1), 0

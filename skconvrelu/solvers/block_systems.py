@@ -16,6 +16,7 @@ from scipy.linalg import solve_triangular
 from scipy.linalg.lapack import dposv, dpotrf
 
 from skconvrelu.costs import EXPECTED_STEPS, block_systems
+from skconvrelu.limits import limits
 from skconvrelu.program import ConvexProgram, Index
 from skconvrelu.solvers.block_grams import BlockGrams
 from skconvrelu.solvers.block_preconditioner import BlockPreconditioner
@@ -24,8 +25,6 @@ from skconvrelu.solvers.newton_system import BlockFits, FreeBlocks, activities, 
 Array = NDArray[np.float64]
 
 
-#: conjugate gradient steps after which the preconditioner is no good
-_MOST = 40
 #: residual, relative to the gradient in the preconditioner's norm, that is good enough for a Newton step
 _INEXACT = 0.1
 
@@ -37,6 +36,7 @@ class BlockSystems:
         self.program, self.basis, self.constant = program, program.intercept_basis, program.loss.quadratic
         self.grams = BlockGrams(fits, self.basis) if self.constant else None
         self.steps: float = EXPECTED_STEPS
+        self.inexact = _INEXACT
 
     @cached_property
     def moments(self) -> tuple[Array, Array]:
@@ -116,7 +116,7 @@ class BlockSystems:
         (m, d), q = along.shape, self.basis.shape[1]
         parts = activities(fits, root, np.ones((m, 1)))
         own = self._border(root)
-        self.steps = 2 * _MOST
+        self.steps = 2 * limits().gradient_steps
         try:
             inverse = BlockPreconditioner(parts @ parts.T, self.moments, bends, along)
             free = np.linalg.inv(own.T @ own)
@@ -136,8 +136,8 @@ class BlockSystems:
         step, r = np.zeros_like(gradient), -gradient
         z = preconditioned(r)
         p, size = z, float(r @ z)
-        enough = _INEXACT**2 * size
-        for k in range(1, _MOST + 1):
+        enough = self.inexact**2 * size
+        for k in range(1, limits().gradient_steps + 1):
             moved = product(p)
             bend = float(p @ moved)
             if not bend > 0.0:
