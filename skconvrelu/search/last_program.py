@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu.program import ConvexProgram
+from skconvrelu.program import ConvexProgram, Index
 from skconvrelu.search.unit_blocks import blocks_of, joined_gates, own_program
 from skconvrelu.search.units import Units
-from skconvrelu.solution import Candidate, Solution, evaluate
+from skconvrelu.solution import Candidate, Solution
+from skconvrelu.solvers.working_set import Run, grow
 
 Array = NDArray[np.float64]
 
@@ -33,15 +35,18 @@ def solve_growing(
     program: ConvexProgram, start: Solution, solve: Callable[[ConvexProgram, Solution], Solution], tol: float, most: int
 ) -> tuple[Solution, Array]:
     """Solve over a working set of blocks that grows, by at most ``most`` or its own number, until no block is violated; and its dual."""
-    level = program.beta * (1.0 + 0.3 * tol)
-    working = np.sort(start.blocks)
-    while True:
-        begin = replace(start, blocks=np.searchsorted(working, start.blocks))
-        local = solve(program.restrict(working), begin)
-        candidate = Candidate(working[local.blocks], local.coef, local.dual, local.n_iter, True)
-        upper, _ = program.prices(local.dual, level=level, rtol=0.1 * tol)
-        entering = np.setdiff1d(np.flatnonzero(upper > level), working)
-        if not len(entering):
-            return evaluate(program, candidate, solver=local.solver, rtol=0.1 * tol), local.dual
-        order = np.argsort(-upper[entering], kind="stable")[: max(most, len(working))]
-        working = np.sort(np.concatenate([working, entering[order]]))
+    solvers = ["descent"]
+
+    def begin(working: Index, candidate: Candidate | None) -> Run:
+        known = start if candidate is None else Solution.unverified(program, candidate.blocks, candidate.coef)
+        local = solve(program.restrict(working), replace(known, blocks=np.searchsorted(working, known.blocks)))
+        solvers.append(local.solver)
+        return lambda **_: Candidate(local.blocks, local.coef, local.dual, local.n_iter, True)
+
+    def price(candidate: Candidate, slack: float) -> tuple[Array, Candidate]:
+        level = program.beta * (1.0 + slack)
+        return program.prices(candidate.dual, level=level, rtol=slack)[0], candidate
+
+    first, limit = np.sort(start.blocks), sys.maxsize
+    solution, dual = grow(program, first, begin, price, tol=tol, rough=tol, rtol=0.1 * tol, max_iter=limit, most=most)
+    return replace(solution, solver=solvers[-1]), dual

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -17,10 +18,10 @@ from numpy.typing import NDArray
 
 from skconvrelu.cones.cone_faces import FEASIBLE, ConeFaces
 from skconvrelu.program import ConvexProgram, Index
-from skconvrelu.solution import Solution, evaluate
+from skconvrelu.solution import Candidate, Solution
 from skconvrelu.solvers.choice import DEFAULT, Choice
 from skconvrelu.solvers.proximal_newton import ProximalNewton
-from skconvrelu.solvers.working_set import largest_outside
+from skconvrelu.solvers.working_set import Run, grow
 
 Array = NDArray[np.float64]
 
@@ -33,8 +34,8 @@ _FALL, _ROUGH, _HOT, _TIMES = 0.3, 0.1, 0.7, 4
 _LOOSE = 1e-2
 #: share of all Newton steps that the approach may take: what is at the penalty itself takes several times as many
 _APPROACH = 0.3
-#: relative gap of the first round after it; and entering blocks, as a share of the working set, up to which the next round is the last
-_AFTER, _FEW = 1e-3, 0.3
+#: relative gap of the first round after it
+_AFTER = 1e-3
 
 
 def solve(
@@ -55,29 +56,27 @@ def solve(
         start, n_iter = _approach(program, pricing, limit, choice.first)
         max_iter = max_iter if n_iter < limit else n_iter  # it would not be done in time
     working = _near(pricing(start.dual, program.beta, _LOOSE).prices, start.blocks, choice.first)
-    round_tol = max(_AFTER if n_iter else choice.rough, tol)
-    newton, before = _on(program, working, start, pricing), n_iter
-    while True:
-        local = newton.run(tol=0.5 * round_tol, max_iter=max_iter - before)
-        n_iter = before + newton.n_iter
-        candidate = replace(local, blocks=working[local.blocks], n_iter=n_iter)
-        priced = pricing(local.dual, program.beta)
-        entering = largest_outside(priced.prices, working, program.beta * (1.0 + max(0.1 * round_tol, rtol)))
-        logger.debug(
-            "working set of %d of %d blocks, %d enter, tolerance %.1e, %d Newton steps so far",
-            len(working), program.n_blocks, len(entering), round_tol, n_iter,
-        )  # fmt: skip
-        if not len(entering) or n_iter >= max_iter:
-            proven = replace(candidate, priced=priced.blocks, multipliers=priced.multipliers, tight=True)
-            solution = evaluate(program, proven, solver="scipy", rtol=rtol)
-            if solution.is_optimal(tol) or round_tol <= tol or not local.converged or n_iter >= max_iter:
-                return solution
-            round_tol = tol
-            continue
-        round_tol = max(tol, 0.1 * round_tol) if len(entering) > _FEW * len(working) else tol
-        working = np.union1d(working, entering)
-        start = Solution.unverified(program, candidate.blocks, candidate.coef)
-        newton, before = _on(program, working, start, pricing), n_iter
+    first = start
+
+    def begin(working: Index, candidate: Candidate | None) -> Run:
+        known = candidate and Solution.unverified(program, candidate.blocks, candidate.coef)
+        newton = _on(program, working, known or first, pricing)
+        return partial(_counted, newton)
+
+    def price(candidate: Candidate, slack: float) -> tuple[Array, Candidate]:
+        priced = pricing(candidate.dual, program.beta)
+        proven = replace(candidate, priced=priced.blocks, multipliers=priced.multipliers, tight=True)
+        return priced.prices, proven
+
+    rough = _AFTER if n_iter else choice.rough
+    return grow(program, working, begin, price, tol=tol, rough=rough, rtol=rtol, max_iter=max_iter, used=n_iter)[0]
+
+
+def _counted(newton: ProximalNewton, *, tol: float, max_iter: int) -> Candidate:
+    """A run of the method, with its own steps only."""
+    before = newton.n_iter
+    local = newton.run(tol=tol, max_iter=before + max_iter)
+    return replace(local, n_iter=local.n_iter - before)
 
 
 def _approach(program: ConvexProgram, pricing: _Pricing, max_iter: int, least: int) -> tuple[Solution, int]:
