@@ -31,13 +31,15 @@ TABLES = {
     "defaults": [],
     "scale": [],
     "limit": [],
+    "time_to_model": [],
+    "max_time": [],
 }
 
 
 def run(name: str, folder: Path) -> int:
     """One benchmark; what it prints goes to a file, which is complete only if the process returns zero."""
     command = [sys.executable, "-m", f"benchmarks.{name}", *TABLES[name]]
-    if name in ("accuracy", "defaults"):  # fits that are there already are not run again
+    if name in ("accuracy", "defaults", "time_to_model"):  # fits that are there already are not run again
         command += ["--results", str(folder / f"{name}.jsonl")]
     begin = time.monotonic()
     with (folder / f"{name}.txt").open("w") as file:

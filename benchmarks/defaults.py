@@ -84,7 +84,6 @@ SEARCH = (
     ),
     *(Change(f"new_units={k} (100)", policy={"new_units": k}) for k in (30, 300)),
     *(Change(f"loosest={a:g} (3e-2)", policy={"loosest": a}) for a in (3e-1, 3e-3)),
-    *(Change(f"approached={k:g} (8e3)", policy={"approached": k}) for k in (0, 1e12)),
 )
 #: measures of a table: name, and whether changes are differences in points instead of ratios
 CHOICE_MEASURES = {"RMSE": False, "Brier": False, "accuracy": True, "seconds": False}

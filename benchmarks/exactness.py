@@ -96,7 +96,7 @@ class Outcome:
         return self.bound > self.optimum * (1.0 + 1e-9)
 
 
-def solve(number: int, time_limit: float) -> Outcome:
+def solve(number: int, max_time: float) -> Outcome:
     """All three answers on one problem."""
     problem = draw(number)
     X, y, loss = problem.X, problem.y, "squared_error" if problem.regression else "log_loss"
@@ -109,7 +109,7 @@ def solve(number: int, time_limit: float) -> Outcome:
         searched, fitted = objective(weights_of(model), X, y, beta, loss), model.certificate_
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            certificate = model.certify(X, y, method="exact", time_limit=time_limit)
+            certificate = model.certify(X, y, method="exact", max_time=max_time)
         times.append(time.perf_counter())
         certified = objective(weights_of(model), X, y, beta, loss)
         full = estimator_for(problem.regression)(beta, arrangements="exact", refine=False, tol=1e-8, **settings)
@@ -151,7 +151,7 @@ def main() -> None:
     numbers = range(arguments.first, arguments.first + arguments.problems)
     outcomes = []
     for o in Parallel(n_jobs=arguments.n_jobs, return_as="generator")(
-        delayed(solve)(number, arguments.time_limit) for number in numbers
+        delayed(solve)(number, arguments.max_time) for number in numbers
     ):
         outcomes.append(o)
         suspicious = o.false_bound or o.excess > 1e-6 or not o.closed or o.difference > 1e-6 or o.enumeration_gap > 1e-7

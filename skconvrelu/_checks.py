@@ -205,11 +205,19 @@ def check_number(
     return number
 
 
-def check_method(method: Any, time_limit: Any) -> None:
+def check_method(method: Any, max_time: Any) -> None:
     """Validate how prices are found, and for how long."""
     check_choice(method, "method", ("search", "exact"))
-    if time_limit is not None and not (isinstance(time_limit, Real) and float(time_limit) >= 0.0):
-        raise ValueError(f"time_limit must be None or a nonnegative number of seconds, got {time_limit!r}.")
+    check_max_time(max_time)
+
+
+def check_max_time(max_time: Any) -> float | None:
+    """Seconds, or None for no limit."""
+    if max_time is None:
+        return None
+    if not (isinstance(max_time, Real) and float(max_time) >= 0.0):
+        raise ValueError(f"max_time must be None or a nonnegative number of seconds, got {max_time!r}.")
+    return float(max_time)
 
 
 def check_count(value: Any, name: str, least: int = 1, *, most: int | None = MOST_ENTRIES) -> int:

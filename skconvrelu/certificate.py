@@ -59,6 +59,8 @@ class Certificate:
         is above it.
     notes : tuple of str
         What the user should know about the data.
+    stopped : {"max_time", "interrupt"} or None
+        What ended the fit before it was done: the network is the best so far, and the bounds are those known by then.
 
     Examples
     --------
@@ -85,6 +87,7 @@ class Certificate:
     least_loss: float = 0.0
     unseen: float | None = None
     notes: tuple[str, ...] = ()
+    stopped: str | None = None
 
     def mapped(self, objective: Callable[[float], float], bound: Callable[[float], float]) -> Certificate:
         """The same in other units; no bound is above the objective."""
@@ -153,6 +156,10 @@ class Certificate:
             return f"a gap of {_percent(searched)} is left, {how}"
         return f"optimal to {_percent(searched)} as {how}"
 
+    def _summary(self) -> str:
+        early = {None: "", "max_time": ", ended by max_time", "interrupt": ", interrupted by the user"}[self.stopped]
+        return f"objective {self.objective:.8g} after {self.n_rounds} rounds{early}: {self.verdict}"
+
     def _rows(self) -> list[tuple[str, float | None, float | None, str]]:
         searched = "no search"
         if self.lower_bound_searched is not None and self.recall is not None and self.largest_price is not None:
@@ -170,7 +177,7 @@ class Certificate:
         ]
 
     def __repr__(self) -> str:
-        lines = [f"Certificate: objective {self.objective:.8g} after {self.n_rounds} rounds: {self.verdict}"]
+        lines = [f"Certificate: {self._summary()}"]
         for name, bound, gap, how in self._rows():
             shown = f"{bound:.8g}, relative gap {gap:.2g}" if bound is not None else "none"
             lines.append(f"  lower bound over {name}: {shown} ({how})")
@@ -183,7 +190,7 @@ class Certificate:
             for name, bound, gap, how in self._rows()
         )
         return (
-            f"<table><caption>Certificate: objective {self.objective:.8g} after {self.n_rounds} rounds: {escape(self.verdict)}"
+            f"<table><caption>Certificate: {escape(self._summary())}"
             f"{''.join(f'<br>{escape(note)}' for note in self.notes)}</caption>"
             "<thead><tr><th>arrangements</th><th>lower bound</th><th>relative gap</th><th>how</th></tr></thead>"
             f"<tbody>{rows}</tbody></table>"

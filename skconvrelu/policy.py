@@ -32,31 +32,26 @@ class Policy:
     steps : int
         L-BFGS steps of a round.
     piece, pruning_steps : int
-        L-BFGS steps between two prunings (nonnegative Lassos over the units), where descent does the work of convex programs; and
-        Newton steps of a pruning.
+        L-BFGS steps between two prunings (nonnegative Lassos over the units), where descent does the work of convex programs, and of a
+        round of many samples at least; and Newton steps of a pruning.
     rounded : float
         Share of the typical loss over which descent rounds the kinks of a piecewise linear one.
-    new_units, new_units_of_many : int
-        Units that a round may add, beside as many as there are; and with so many samples that the first rounds see a part of them.
+    new_units : int
+        Units that a round may add, beside as many as there are.
     units_per_target : float
         Units for each entry of the targets beyond which (and ``new_units``) the shortest leave as new ones enter: an optimum needs one.
-    few_violators, most_effort : float
-        Violators found, as a share of the units, below which the next round has twice as many starts; and how many times as many at most.
-    stalled, patience : float, int
-        Gain of the objective, in units of tol or a tenth of the gap, below which a round has not moved the search; and for how many rounds
-        that may go on.
-    loosest, finest, finest_of_tol : float
-        Relative gap of the first round's convex program; the least that is asked for, absolute and in units of tol squared (dual points
-        are accurate to its root only).
+    stalled : float
+        Gain of the objective, in units of tol or a tenth of the gap, below which a round has not moved the search.
+    in_vain : int
+        How often something may be tried in vain: rounds that have not moved the search, pricings without a rediscovery before the last one
+        ends, and further pricings at the best dual point before an expensive end of the search rests on it.
+    loosest, finest : float
+        Relative gap of the first round's convex program, and the least that is asked for.
     late : float
         Relative gap from which new units go straight into the convex program: descent has nothing to add.
-    approached : int
-        Numbers in X from which a small penalty is approached along falling ones.
-    rough, slow, rough_of_few, slow_of_few : float
+    rough, slow : float
         Searched gap up to which expensive convex programs are solved all the same, and the gain of a round, as a share of the objective, up
-        to which they are; for more samples than ``many_rows``, and for fewer.
-    doubts : int
-        Further pricings at the best dual point before an expensive end of the search rests on it.
+        to which they are.
 
     expensive_step : float
         Seconds of a Newton step from which a convex program is expensive.
@@ -66,18 +61,19 @@ class Policy:
         Iterations in the convex program of one round: the next one goes on where it stopped, with better arrangements.
     unsolved : int
         Rounds whose convex program was not solved all the same after which a search ends; outputs that are searched apart share them.
-    cones, one_cone, all_cones : float
-        Seconds of the projections on all cones at their worst beyond which no convex program is solved; and of a step of the projection on
+    cones, all_cones : float
+        Seconds of the projections on all cones at their worst beyond which no convex program is solved, and of a step of the projection on
         one cone, and on all of them, beyond which no network is given a bound by projections.
 
-    starts_per_dimension, most_starts, least_starts : int
-        Independent starts of a pricing, for each output and sign: so many a dimension, at most so many for all, and at least.
+    starts_per_dimension, most_starts : int
+        Independent starts of a pricing, for each output and sign: so many a dimension, at most so many for all.
     pricing_seconds : float
         Seconds of one pricing that these may take.
     walked : int
-        Numbers in X up to which exact walks are added to them where these are poor.
-    last_starts, in_vain : int
-        Independent starts, and pricings without a rediscovery, after which the last one ends.
+        Numbers in X up to which exact walks are added to them where these are poor, and above which a small penalty is approached along
+        falling ones.
+    last_starts : int
+        Independent starts after which the last pricing ends.
     provable : tuple of int
         Samples up to which exact pricing takes about a tenth of a second, for ranks one, two and so on.
     proof_cones : int
@@ -85,23 +81,20 @@ class Policy:
 
     part, part_growth : int
         Samples of the first part where there are more than twice as many; how many times larger the next part is.
-    part_rounds, later_rounds : int
-        Rounds on the first part, and on each of the others.
-    part_share : float
-        Penalty of the first of them, as a share of the largest price at the zero network.
-    least_steps : int
-        L-BFGS steps of a round that many samples have at least.
+    part_rounds : int
+        Rounds on each part.
     descent_seconds, part_seconds : float
         Seconds up to which there are more; and on a part.
     least_gain : float
         Gain of a step, as a share of the zero network's loss, that is not worth another pass over many samples.
 
-    path_steps, path_starts, path_gates : int
-        Of each penalty of a path: L-BFGS steps before and after a pricing, its starts an output and sign, and sampled gates that join.
+    path_steps, path_starts : int
+        Of each penalty of a path: L-BFGS steps before and after a pricing; and its starts an output and sign, and sampled gates that join.
     path_above, path_pricings, path_far : float, int, float
         Price, in units of beta, from which a unit joins; pricings at one penalty; and the largest price from which there is another one.
     path_begin, path_ratio : float
-        Where an approach begins, as a share of the largest price at the zero network, and the ratio of its penalties.
+        Where an approach begins, and the first part of many samples, as a share of the largest price at the zero network; and the ratio of
+        the penalties.
     """
 
     speed: float = 2e10
@@ -114,54 +107,39 @@ class Policy:
     pruning_steps: int = 20
     rounded: float = 0.05
     new_units: int = 100
-    new_units_of_many: int = 300
     units_per_target: float = 2.0
-    few_violators: float = 0.15
-    most_effort: int = 16
     stalled: float = 0.03
-    patience: int = 6
+    in_vain: int = 3
     loosest: float = 3e-2
     finest: float = 1e-9
-    finest_of_tol: float = 0.1
     late: float = 1e-3
-    approached: int = 8_000
-    rough: float = 0.1
-    slow: float = 2e-3
-    rough_of_few: float = 0.01
-    slow_of_few: float = 1.5e-4
-    doubts: int = 3
+    rough: float = 0.01
+    slow: float = 1.5e-4
 
     expensive_step: float = 1.0
     program_seconds: float = 2_000.0
     round_iterations: int = 60
     unsolved: int = 10
     cones: float = 0.1
-    one_cone: float = 0.1
     all_cones: float = 10.0
 
     starts_per_dimension: int = 20
     most_starts: int = 800
-    least_starts: int = 16
     pricing_seconds: float = 5.0
     walked: int = 1_000
     last_starts: int = 16_000
-    in_vain: int = 3
     provable: tuple[int, ...] = (10_000, 2_000, 500, 60, 25)
     proof_cones: int = 5_000
 
     part: int = 15_000
     part_growth: int = 4
-    part_rounds: int = 4
-    later_rounds: int = 2
-    part_share: float = 1e-2
-    least_steps: int = 40
+    part_rounds: int = 2
     descent_seconds: float = 250.0
     part_seconds: float = 50.0
     least_gain: float = 1e-7
 
     path_steps: int = 100
     path_starts: int = 50
-    path_gates: int = 50
     path_above: float = 1.02
     path_pricings: int = 4
     path_far: float = 2.0
@@ -203,7 +181,7 @@ class Policy:
         one = self.seconds(costs.cone_step(n, d))
         # a part of many samples screens the cones first
         return (
-            one <= self.one_cone
+            one <= self.cones
             and n_blocks * self.seconds(costs.cone_step(min(n, limits().screening), d)) <= self.all_cones
         )
 

@@ -358,16 +358,17 @@ class ConvexProgram:
             largest = max(largest, float(np.linalg.norm(dual[on].T @ self.X[on], 2)))
         return largest * (1.0 + gamma(10 * sum(dual.shape)))
 
-    def beta_max(self, at_least: float = 0.0) -> float:
-        """The smallest beta whose optimum over these blocks is the zero network: the largest price at the best constant.
-
-        Prices up to ``at_least`` do not matter, and then it is the answer.
-        """
+    def beta_max(self) -> float:
+        """The smallest beta whose optimum over these blocks is the zero network: the largest price at the best constant."""
         dual = self.zero_dual()
-        upper, lower = self.prices(dual, level=at_least or None, rtol=1e-3)
-        leaders = np.flatnonzero(upper >= max(at_least, (1.0 - 1e-9) * lower.max(initial=0.0)))
-        largest = max(at_least, float(self.prices(dual, leaders, rtol=1e-12)[0].max(initial=0.0)))
-        return largest if largest > 1e-12 * self.largest_price() else 0.0  # what is less is rounding
+        upper, lower = self.prices(dual, rtol=1e-3)
+        leaders = np.flatnonzero(upper >= (1.0 - 1e-9) * lower.max(initial=0.0))
+        largest = float(self.prices(dual, leaders, rtol=1e-12)[0].max(initial=0.0))
+        return largest if largest > self.least_price() else 0.0
+
+    def least_price(self) -> float:
+        """A price at zero outputs that is no more than rounding."""
+        return 1e-12 * self.largest_price()
 
     def largest_price(self) -> float:
         """``sum_i w_i ||l'(0, y_i)|| ||x_i||``, a bound of all prices at zero outputs and the unit in which they round."""

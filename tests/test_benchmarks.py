@@ -38,7 +38,7 @@ def test_the_account_of_a_fit_counts_its_kernels():
 
 
 def test_accounts_are_made_of_given_arrangements_too():
-    model, X, y = limit.problem("given:120x3x40 relu 0.3")
+    model, X, y = limit.problem("given:300x10x100 relu 0.3")
     account = limit.Account()
     with account.watching():
         fitted = quiet_fit(model, X, y)

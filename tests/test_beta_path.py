@@ -1,5 +1,7 @@
 """Following the optimum as beta falls, and approaching a small one that way."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -14,20 +16,20 @@ from skconvrelu.search.nonnegative_lasso import rescale
 
 def test_penalties_fall_from_a_share_of_the_largest_price_by_half_decades_or_less():
     program = make_program("squared_error", fraction=1e-4)
-    betas = falling(program, DEFAULT, 0.1)
+    betas = falling(program, DEFAULT)
     assert betas[-1] == program.beta
     ratios = np.divide(betas[:-1], betas[1:])
     np.testing.assert_allclose(ratios, ratios[0])
     assert 2.0 < ratios[0] <= 10.0**0.5 + 1e-12
     lengths = np.linalg.norm((program.patterns[:10] * program.zero_dual()[:, 0]) @ program.X, axis=1)
     assert betas[0] == pytest.approx(0.1 * lengths.max())
-    assert falling(program, DEFAULT, 0.01)[0] == pytest.approx(0.1 * betas[0])
+    assert falling(program, replace(DEFAULT, path_begin=0.01))[0] == pytest.approx(0.1 * betas[0])
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_large_penalty_is_where_to_begin(kind):
     program = make_program(kind, fraction=0.5)
-    assert falling(program, DEFAULT, 0.1) == [program.beta]
+    assert falling(program, DEFAULT) == [program.beta]
     assert approach(program, program.X[:5], np.random.RandomState(0), DEFAULT) is None
 
 

@@ -166,8 +166,8 @@ def test_no_time_and_high_rank_leave_a_valid_bound():
     sampled = price(X, dual, U).max()
     positive = dual > 0.0
     trivial = dual[positive] @ np.linalg.norm(X[positive], axis=1)
-    at_once = exact_price(X, dual, time_limit=0.0)
-    later = exact_price(X, dual, time_limit=0.5)
+    at_once = exact_price(X, dual, max_time=0.0)
+    later = exact_price(X, dual, max_time=0.5)
     assert sampled <= later.upper <= at_once.upper <= trivial
     assert later.upper <= 1.7 * later.lower
     assert later.lower >= 0.95 * sampled

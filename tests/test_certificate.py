@@ -9,8 +9,8 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from test_column_generation import TARGETS, data
 from test_estimators import nonconvex_objective, regression_data
 
-from skconvrelu import Certificate, ConvexReLURegressor
-from skconvrelu.search import per_output
+from skconvrelu import Certificate, ConvexReLURegressor, stopping
+from skconvrelu.search import column_generation
 
 
 def small_fit(**options):
@@ -59,14 +59,14 @@ def test_bounds_of_an_unfinished_fit_are_valid():
     assert rough.certificate_.largest_price > 1
 
 
-def test_time_limit_still_gives_a_valid_bound():
+def test_max_time_still_gives_a_valid_bound():
     X, y = regression_data(60, 12, seed=1)
     model = ConvexReLURegressor(beta=0.02, random_state=0).fit(X, y)
     searched = model.certificate_.lower_bound_searched
-    certificate = model.certify(X, y, method="exact", time_limit=0)
+    certificate = model.certify(X, y, method="exact", max_time=0)
     assert certificate.lower_bound_proven <= model.objective_
     assert certificate.lower_bound_searched == searched
-    longer = model.certify(X, y, method="exact", time_limit=1)
+    longer = model.certify(X, y, method="exact", max_time=1)
     assert longer.lower_bound_proven >= certificate.lower_bound_proven
 
 
@@ -99,8 +99,8 @@ def test_certify_refuses_what_it_cannot_do():
         model.certify(X[:5], y[:5])
     with pytest.raises(ValueError, match="method"):
         model.certify(X, y, method="guess")
-    with pytest.raises(ValueError, match="time_limit"):
-        model.certify(X, y, time_limit=-1)
+    with pytest.raises(ValueError, match="max_time"):
+        model.certify(X, y, max_time=-1)
     gated = ConvexReLURegressor(activation="gated_relu", random_state=0).fit(X, y)
     with pytest.raises(ValueError, match="relu"):
         gated.certify(X, y)
@@ -167,27 +167,27 @@ def test_proofs_hold_for_features_far_from_zero(arrangements):
 
 
 @pytest.mark.parametrize("target", ["one", "two", "binary"])
-def test_time_limit_ends_a_search_that_goes_on_from_better_arrangements(target, monkeypatch):
+def test_max_time_ends_a_search_that_goes_on_from_better_arrangements(target, monkeypatch):
     estimator, X, y = data(target, n=40, d=3)
     model = estimator(beta=1e-3, random_state=0, refine=False, n_arrangements=3).fit(X, y)
     before = model.objective_
-    # the clock of the search is always late, so that every search ends with its first round
-    monkeypatch.setattr(per_output, "time", SimpleNamespace(monotonic=lambda: np.inf))
-    with pytest.warns(ConvergenceWarning, match="after 1 rounds") as warned:
-        certificate = model.certify(X, y, time_limit=1e9)
+    # it is late as soon as a round has ended
+    run, late = column_generation.DualPoints.price, []
+    monkeypatch.setattr(column_generation.DualPoints, "price", lambda *args: (run(*args), late.append(1))[0])
+    monkeypatch.setattr(stopping, "time", SimpleNamespace(monotonic=lambda: 2e9 * bool(late)))
+    with pytest.warns(ConvergenceWarning, match="after [01] rounds") as warned:
+        certificate = model.certify(X, y, max_time=1e9)
     assert all(warning.filename == __file__ for warning in warned)
     assert model.objective_ < before
-    assert len(model.objectives_) == 1
+    assert len(model.objectives_) <= 1
+    assert certificate.stopped == "max_time"
     assert nonconvex_objective(model, X, y) == pytest.approx(model.objective_, rel=1e-9)
     assert certificate.lower_bound_searched <= model.objective_
 
 
-def test_no_time_still_gives_evidence():
+def test_without_time_the_certificate_is_that_of_the_fit():
     X, y = regression_data(60, 4)
     model = ConvexReLURegressor(beta=0.01, random_state=0).fit(X, y)
-    objective = model.objective_
-    certificate = model.certify(X, y, time_limit=0)
-    # of each sign, by climbs and by walks
-    assert certificate.n_starts == 2 * (16 + 16)
-    assert certificate.objective == model.objective_ == objective
-    assert model.certify(X, y, time_limit=1e9).recall >= 0.95
+    before = model.certificate_
+    assert model.certify(X, y, max_time=0) == before
+    assert model.certify(X, y, max_time=1e9).recall >= 0.95

@@ -144,15 +144,15 @@ def test_a_poisson_regressor_is_judged_by_its_own_loss():
     assert audit.certificate.objective <= audit.objective
 
 
-def test_time_limit_ends_the_search_from_the_network():
+def test_max_time_ends_the_search_from_the_network():
     _, X, y = data("one", n=40, d=3)
     mlp = trained_mlp(MLPRegressor, X, y)
     options = {"beta": 1e-3, "random_state": 0}
-    with pytest.warns(ConvergenceWarning, match="Increase time_limit"):
-        audit = certify_network(mlp, X, y, time_limit=0, **options)
-    assert len(audit.model.objectives_) == 1
+    with pytest.warns(ConvergenceWarning, match="Increase max_time"):
+        audit = certify_network(mlp, X, y, max_time=0, **options)
+    assert audit.certificate.n_rounds == 0
     assert audit.certificate.objective < audit.objective
-    best = certify_network(mlp, X, y, time_limit=1e9, **options)
+    best = certify_network(mlp, X, y, max_time=1e9, **options)
     assert len(best.model.objectives_) > 1
     assert best.certificate.objective < audit.certificate.objective
     assert audit.certificate.lower_bound_searched <= best.certificate.objective

@@ -12,9 +12,9 @@ ROOT = Path(skconvrelu.__file__).parent
 
 #: each may import those before it
 LAYERS = [
-    "_by_value", "_logging", "_sklearn", "_checks", "rounding", "limits", "rows", "kernels", "row_space", "losses", "intercept",
-    "arrangements", "cones", "program", "costs", "policy", "duality", "solution", "solvers", "verification", "certificate", "search",
-    "problem", "network", "training", "estimators", "theory", "plotting",
+    "_by_value", "_warnings", "_logging", "_sklearn", "_checks", "rounding", "stopping", "limits", "rows", "kernels", "row_space", "losses",
+    "intercept", "arrangements", "cones", "program", "costs", "policy", "duality", "solution", "solvers", "verification", "certificate",
+    "search", "problem", "network", "training", "estimators", "theory", "plotting",
 ]  # fmt: skip
 FILES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
 

@@ -142,7 +142,7 @@ def test_descent_takes_the_fewer_steps_the_more_work_each_is(monkeypatch):
     for seconds in (25.0, 1.5e-4, 1e-10):
         better = subsample.descend_in_time(program, units, DEFAULT, seconds, None)
         assert better.objective(program) < units.objective(program)
-    assert taken[0] == DEFAULT.steps > taken[1] > DEFAULT.least_steps == taken[2]
+    assert taken[0] == DEFAULT.steps > taken[1] > DEFAULT.piece == taken[2]
 
 
 def test_first_rounds_see_parts_that_grow(monkeypatch):
@@ -161,9 +161,9 @@ def test_first_rounds_see_parts_that_grow(monkeypatch):
     sizes, betas = (list(column) for column in zip(*seen, strict=True))
     assert sizes == sorted(sizes)
     assert set(sizes) == {20, 80}
-    # from a hundredth of the largest price down to beta on the first part, and beta on the others
+    # from a tenth of the largest price down to beta on the first part, and beta on the others
     assert betas[: sizes.count(20)] == sorted(betas[: sizes.count(20)], reverse=True)
-    assert 20.0 * program.beta < betas[0] < 2000.0 * program.beta  # a part has a largest price of its own
+    assert 200.0 * program.beta < betas[0] < 20_000.0 * program.beta  # a part has a largest price of its own
     assert set(betas[sizes.count(20) - 1 :]) == {program.beta}
     seen.clear()
     subsample.first_rounds(program, units, 1e-4, np.random.RandomState(0), None, policy=policy, fresh=False)

@@ -10,13 +10,17 @@ from problems import make_program, with_policy
 from sklearn.base import clone
 
 from skconvrelu import ConvexReLURegressor, ConvexReLURegressorCV, costs
+from skconvrelu import limits as limits_module
 from skconvrelu import policy as policy_module
+from skconvrelu.limits import Limits
 from skconvrelu.policy import DEFAULT, Policy
 from skconvrelu.solvers import choice as choice_module
 from skconvrelu.solvers.choice import Choice
 
 
-@pytest.mark.parametrize(("kind", "module", "most"), [(Policy, policy_module, 58), (Choice, choice_module, 25)])
+@pytest.mark.parametrize(
+    ("kind", "module", "most"), [(Policy, policy_module, 43), (Choice, choice_module, 17), (Limits, limits_module, 11)]
+)
 def test_every_number_is_documented_once(kind, module, most):
     documented = [
         name.strip()
@@ -102,7 +106,7 @@ def test_paths_of_cross_validation_have_the_policy_of_the_estimator():
     y = np.abs(X[:, 0]) + 0.1 * rng.standard_normal(60)
     options = {"betas": [0.1, 0.01], "cv": 3, "random_state": 0, "refit": False}
     whole = ConvexReLURegressorCV(**options).fit(X, y)
-    short = with_policy(ConvexReLURegressorCV(**options), path_steps=1, path_pricings=0, path_gates=0).fit(X, y)
+    short = with_policy(ConvexReLURegressorCV(**options), path_steps=1, path_pricings=0, path_starts=0).fit(X, y)
     again = with_policy(ConvexReLURegressorCV(**options)).fit(X, y)
     assert_array_equal(again.cv_scores_, whole.cv_scores_)
     assert (short.cv_scores_ != whole.cv_scores_).any()

@@ -78,7 +78,7 @@ def test_losses_with_kinks(kind, fit_intercept):
     alone = evaluate(program, ProximalNewton(program, start).run(tol=1e-3, max_iter=1000), solver="test")
     assert alone.is_optimal(1e-3)
     assert reference.objective * (1 - 1e-9) <= alone.objective <= reference.objective * (1 + 1e-3)
-    choice = replace(DEFAULT, small_kinked=0.0)
+    choice = replace(DEFAULT, small=0.0)
     together = scipy_warm_start.solve(program, tol=1e-8, max_iter=1000, start=start, choice=choice)
     assert together.is_optimal(1e-8)
     assert abs(together.objective - reference.objective) <= 2e-8 * reference.objective

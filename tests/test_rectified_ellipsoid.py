@@ -163,6 +163,6 @@ def test_points_of_the_set_lie_in_it_however_parallel_the_samples(offset):
     assert not Q.contains(1.001 * largest)
 
 
-def test_time_limits_are_times():
-    with pytest.raises(ValueError, match="time_limit must be None or a nonnegative number"):
-        support_function([[3.0, 4.0]], [1.0], time_limit="a")
+def test_max_times_are_times():
+    with pytest.raises(ValueError, match="max_time must be None or a nonnegative number"):
+        support_function([[3.0, 4.0]], [1.0], max_time="a")

@@ -7,7 +7,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
-from skconvrelu.rows import LEAST_ROWS, Rows, batches
+from skconvrelu.limits import limits
+from skconvrelu.rows import Rows, batches
 
 
 @pytest.fixture
@@ -68,5 +69,5 @@ def test_no_rows(arrays):
 def test_as_many_rows_as_fit():
     X = np.zeros((10**6, 1))
     assert Rows.in_memory(10**9, X).step == 1
-    assert Rows.in_cache(10**9, X).step == LEAST_ROWS
+    assert Rows.in_cache(10**9, X).step == limits().least_rows
     assert Rows.in_cache(100, X, numbers=10**5).step == 1000

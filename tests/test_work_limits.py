@@ -124,7 +124,7 @@ def test_nothing_of_numpy_leaks_from_hostile_data(kind, arrangements, fit_interc
     options = {"arrangements": arrangements, "fit_intercept": fit_intercept, "n_arrangements": 8, "random_state": 0}
     model = ConvexReLURegressor(1e-3, **options).fit(X, np.arange(6.0))
     assert np.isfinite(model.predict(X)).all()
-    model.certify(X, np.arange(6.0), time_limit=0)
+    model.certify(X, np.arange(6.0), max_time=0)
     labels = np.array([0, 0, 0, 0, 0, 1])
     classifier = ConvexReLUClassifier(1e-3, **options).fit(X, labels)
     assert np.isfinite(classifier.decision_function(X)).all()

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from skconvrelu.cones.face_factors import FaceFactors, gram
 from skconvrelu.limits import limits
 from skconvrelu.rows import in_memory
+from skconvrelu.stopping import check
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -59,6 +60,11 @@ class ConeFaces:
 
         They violate no constraint by more than ``feasible`` times the length of the vector, unless they are certain to be no longer than
         ``level``: those need not be known.
+
+        Raises
+        ------
+        Stopped
+            If work is to stop.
         """
         parts = list(in_memory(len(V), V.shape[1] ** 2))
         if len(parts) > 1:
@@ -69,6 +75,7 @@ class ConeFaces:
         for _ in range(20 * V.shape[1] + 20):
             if not len(open_):
                 break
+            check()
             own = cones[open_]
             settled, u = self._step(own, V[open_])
             settled_rows, u = open_[settled], u[settled]

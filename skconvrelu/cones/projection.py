@@ -18,6 +18,7 @@ from skconvrelu.kernels.column_products import ColumnProducts
 from skconvrelu.limits import limits
 from skconvrelu.rounding import gamma, row_lengths
 from skconvrelu.rows import in_memory
+from skconvrelu.stopping import due
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -63,7 +64,7 @@ def project(
         Otherwise stop when ``upper - lower`` is at most ``rtol`` times ``||v||`` or the level, whichever is less: norms near the
         level would else be told apart from it only as well as the lengths of their gradients, which may be much larger.
     max_iter : int, default=60
-        Interior-point iterations; the bounds are valid whenever it stops.
+        Interior-point iterations; the bounds are valid whenever it stops, as it also does where work is to stop.
     row_error : ndarray of shape (n,), default=None
         What each row adds to an upper bound for a multiplier of one; None is what rounding of products adds.
     """
@@ -98,12 +99,12 @@ def _squeeze(
     for some in in_memory(len(V), 8 * max(n, d * d)):
         part = np.arange(some.start, some.stop)
         open_ = part[out.upper[part] > (0.0 if level is None else level)]
-        if len(open_):
+        if len(open_) and not due():
             products = products or ColumnProducts(A)
             signs = np.where(patterns[open_][:, rows], 1.0, -1.0)
             batch = _Batch(A, products, signs, V[open_], open_, row_error[rows])
             for _ in range(max_iter):
-                if not batch.record(out, level, rtol):
+                if not batch.record(out, level, rtol) or due():
                     break
                 batch.step()
 

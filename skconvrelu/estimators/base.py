@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from abc import abstractmethod
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
@@ -18,9 +17,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skconvrelu._checks import check_fit_weights, check_method, naming
 from skconvrelu._logging import verbosity
 from skconvrelu._sklearn import CallbackSupportMixin, Interval, StrOptions
+from skconvrelu._warnings import warn
 from skconvrelu.arrangements import patterns_of
 from skconvrelu.certificate import Certificate
-from skconvrelu.estimators.all_or_nothing import all_or_nothing
+from skconvrelu.estimators.all_or_nothing import Interrupted, all_or_nothing
 from skconvrelu.estimators.arrange import SAMPLERS, arrange
 from skconvrelu.estimators.fitted import in_units_of, layers, trained_again
 from skconvrelu.estimators.progress import Progress
@@ -33,6 +33,7 @@ from skconvrelu.program import ConvexProgram
 from skconvrelu.search.unit_blocks import as_start
 from skconvrelu.search.units import Units, units_of
 from skconvrelu.solvers import SOLVERS
+from skconvrelu.stopping import deadline_in, until
 from skconvrelu.training.penalties import auto_beta, given_beta
 from skconvrelu.training.train import sampled_only, searched, sharpen
 from skconvrelu.training.trained import Options, Trained
@@ -99,6 +100,7 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
         "solver": [StrOptions({"auto", *SOLVERS}), callable],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_time": [None, Interval(Real, 0, None, closed="left")],
         "n_jobs": [None, Integral],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -134,12 +136,15 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
         problem.check_columns(getattr(self, "feature_names_in_", None))
         return problem
 
-    def _fit_from(self, X: Any, y: Any, sample_weight: Any, start: Units | None, deadline: float | None = None) -> Any:
+    def _fit_from(self, X: Any, y: Any, sample_weight: Any, start: Units | None) -> Any:
+        deadline = deadline_in(self.max_time)
         data = self._training_set(X, y, sample_weight, reset=True)
         self._check_shared(data)
         progress = Progress.of_fit(self, data.X, data.y, data.weights)
         self._fit_network(data, self.beta, progress, start, deadline)
         progress.end(lambda: vars(self))
+        if self.certificate_.stopped == "interrupt":
+            raise Interrupted
         return self
 
     def _fit_network(
@@ -152,8 +157,8 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
     ) -> None:
         """Build and solve the program, then set the fitted attributes all at once.
 
-        ``start`` are known units in the coordinates of X with its constant column, for the search to begin with; it ends with the round
-        that meets the ``deadline``, a value of ``time.monotonic()``.
+        ``start`` are known units in the coordinates of X with its constant column, for the search to begin with; it ends
+        with the first point at which it can be left after the ``deadline``, a value of ``time.monotonic()``.
         """
         if start is not None:
             n_outputs, width = data.Y.shape[1], data.X.shape[1] + self.fit_intercept
@@ -166,7 +171,7 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
             problem = self._problem(data)
             note = problem.scale_note(getattr(self, "feature_names_in_", None))
             if note is not None:
-                warnings.warn(note, UserWarning, stacklevel=6)
+                warn(note, UserWarning)
             trained = self._train(problem, beta, progress, start, data.target, deadline)
             found = isinstance(beta, str) or isinstance(problem.loss, HardMargin)
             # a given penalty beyond the largest useful one was replaced by a smaller one that will do
@@ -217,12 +222,14 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
                 return progress.task("round").end(lambda: self._as_fitted(problem, program, units) | target)
 
             first = sum(begin[1:], begin[0]) if begin else None
-            return searched(problem, program, gates, options, rng, first, observe, deadline)
+            with until(deadline):
+                return searched(problem, program, gates, options, rng, first, observe)
         begin_at = None
         if previous is not None:
             units = problem.units_inward(previous.units)
             begin_at = as_start(program, units, patterns_of(problem.X, previous.gates))
-        return sampled_only(problem, program, gates, options, begin_at, enumerated=self._enumerates(program))
+        with until(deadline):
+            return sampled_only(problem, program, gates, options, begin_at, enumerated=self._enumerates(program))
 
     def _sampled(
         self, problem: Problem, previous: _Previous | None, rng: np.random.RandomState
@@ -295,7 +302,7 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
 
     @all_or_nothing
     def certify(
-        self, X: Any, y: Any, *, sample_weight: Any = None, method: str = "search", time_limit: float | None = None
+        self, X: Any, y: Any, *, sample_weight: Any = None, method: str = "search", max_time: float | None = None
     ) -> Certificate:
         """Sharpen the certificate of the fit: more evidence, or a proof.
 
@@ -310,9 +317,8 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
             "exact": ``max_{||u|| <= 1} |lambda' (X u)_+|`` by branch and bound over simplicial cones, which enumerates the arrangements
             where their number is small. It closes within seconds up to rank 5 with hundreds of samples or rank 8 with dozens;
             beyond rank 10 the bound stays valid but loose.
-        time_limit : float, default=None
-            Seconds after which to stop, with the best bounds so far; they are valid all the same. What is under way by then, a batch of
-            starts or a round of the search, is finished.
+        max_time : float, default=None
+            Seconds after which to stop, with the best bounds so far; they are valid all the same.
 
         Returns
         -------
@@ -322,10 +328,11 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the data are not those of the fit, ``method`` or ``time_limit`` is invalid, or the activation is not ReLU.
+            If the data are not those of the fit, ``method`` or ``max_time`` is invalid, or the activation is not ReLU.
         """
         check_is_fitted(self)
-        check_method(method, time_limit)
+        check_method(method, max_time)
+        deadline = deadline_in(max_time)
         if self.activation != "relu":
             raise ValueError("certify needs activation='relu': gated networks are optimal over their own gates only.")
         data = self._training_set(X, y, sample_weight, reset=False)
@@ -333,7 +340,7 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
             raise ValueError(
                 "certify(method='exact') prices one output at a time; with shared_units=True use method='search'."
             )
-        with verbosity(self.verbose), one_blas_thread():
+        with verbosity(self.verbose), one_blas_thread(), until(deadline) as stop:
             problem = self._problem(data)
             trained, dual = trained_again(self, problem, shared=self._shares(data.Y))
             sharper = sharpen(
@@ -343,13 +350,14 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
                 Options.of(self),
                 check_random_state(self.random_state),
                 method=method,
-                time_limit=time_limit,
             )
             if sharper.solution is trained.solution:
                 certificate = sharper.certificate.mapped(problem.objective_outward, problem.bound_outward)
                 self.certificate_ = replace(certificate, objective=self.objective_)
             else:
                 self._set_trained(problem, sharper, self.beta_)
+        if stop.interrupted:
+            raise Interrupted
         return self.certificate_
 
     @property

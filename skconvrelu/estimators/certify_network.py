@@ -20,6 +20,7 @@ from skconvrelu.losses import REGRESSION
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.rounding import lengths_of_any_size
 from skconvrelu.search.units import Units
+from skconvrelu.stopping import deadline_in
 
 Array = NDArray[np.float64]
 
@@ -64,7 +65,7 @@ def certify_network(
     loss: str | None = None,
     sample_weight: Any = None,
     method: str = "search",
-    time_limit: float | None = None,
+    max_time: float | None = None,
     **params: Any,
 ) -> NetworkAudit:
     """Audit a one-hidden-layer ReLU network, whatever trained it, and start from it to find one that is at least as good.
@@ -92,8 +93,9 @@ def certify_network(
     sample_weight : array-like of shape (n_samples,), default=None
     method : {"search", "exact"}, default="search"
         "exact" adds a proof, as in :meth:`ConvexReLURegressor.certify`.
-    time_limit : float, default=None
-        Seconds after which the search from the network ends, with the best one so far, and again for the proof.
+    max_time : float, default=None
+        Seconds after which the search from the network ends, with the best one so far; half of them where a proof follows, which has what
+        is left. None is no limit.
     **params
         Further parameters of the estimator that searches from the network, such as ``refine``, ``tol``, ``solver``, ``random_state``.
 
@@ -121,7 +123,8 @@ def certify_network(
     >>> round(audit.gap, 2)
     0.46
     """
-    check_method(method, time_limit)
+    check_method(method, max_time)
+    deadline = deadline_in(max_time)
     weights, mlp = _weights(network)
     loss = _loss(loss, mlp)
     features = check_features(X, ensure_min_samples=1)
@@ -133,15 +136,17 @@ def certify_network(
             "give the data it was trained on."
         )
     estimator = ConvexReLURegressor if loss in REGRESSION else ConvexReLUClassifier
-    model = estimator(beta, loss=loss, **params)
+    search_time = 0.5 * max_time if max_time is not None and method == "exact" else max_time
+    model = estimator(beta, loss=loss, max_time=search_time, **params)
     if not model.refine or model.activation != "relu":
         raise ValueError("certify_network starts a search from the network: it needs refine on and activation='relu'.")
     weights = weights.balance()
     units = _units(weights)
     given = _objective(model._training_set(X, y, sample_weight, reset=True), weights, units, beta)
-    model._fit_from(X, y, sample_weight, units, None if time_limit is None else time.monotonic() + time_limit)
+    model._fit_from(X, y, sample_weight, units)
     if method == "exact":
-        model.certify(X, y, sample_weight=sample_weight, method="exact", time_limit=time_limit)
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        model.certify(X, y, sample_weight=sample_weight, method="exact", max_time=left)
     certificate = model.certificate_
     bounds = (certificate.lower_bound_proven, certificate.lower_bound_searched, certificate.lower_bound_solved)
     bound = next(b for b in bounds if b is not None)

@@ -22,11 +22,13 @@ from skconvrelu._sklearn import (
     raise_for_params,
     routing_enabled,
 )
+from skconvrelu.estimators.all_or_nothing import Interrupted
 from skconvrelu.estimators.base import BaseConvexReLU, TrainingSet, layers
 from skconvrelu.estimators.held_out import score_of, splits_of
 from skconvrelu.estimators.progress import Progress
 from skconvrelu.kernels.blas_threads import one_blas_thread
 from skconvrelu.search.units import Units
+from skconvrelu.stopping import deadline_in, until
 from skconvrelu.training.fold_paths import Fold, Point
 from skconvrelu.training.penalties import beta_grid, given_betas
 from skconvrelu.training.select_beta import Selection, select_beta
@@ -54,6 +56,7 @@ class ChoosesBeta(BaseConvexReLU):
 
     def _fit_chosen(self, X: Any, y: Any, sample_weight: Any, params: dict[str, Any]) -> Any:
         raise_for_params(params, self, "fit")
+        deadline = deadline_in(self.max_time)
         given = given_betas(self.betas)
         data = self._training_set(X, y, sample_weight, reset=True)
         self._check_shared(data)
@@ -78,27 +81,35 @@ class ChoosesBeta(BaseConvexReLU):
             def observe(betas: list[float], scores: Array) -> bool:
                 return progress.task("betas").end()
 
-            selection = select_beta(
-                folds, grid, score, adaptive=given is None, one_standard_error=self.one_standard_error,
-                n_jobs=self.n_jobs, observe=observe,
-            )  # fmt: skip
+            with until(deadline_in(None if deadline is None else 0.5 * max(0.0, deadline - time.monotonic()))) as stop:
+                selection = select_beta(
+                    folds, grid, score, adaptive=given is None, one_standard_error=self.one_standard_error,
+                    n_jobs=self.n_jobs, observe=observe,
+                )  # fmt: skip
+            if stop.interrupted:
+                raise KeyboardInterrupt
             networks = [fold.network(point) for fold, point in zip(folds, selection.points, strict=True)]
             held_out = [(rows, net.outputs(data.X[rows])) for (_, rows), net in zip(splits, networks, strict=True)]
             chosen = self._from_held_out(data, held_out)
-            start = self._approach(whole, selection) if self.refit else None
+            with until(deadline) as stop:
+                start = self._approach(whole, selection) if self.refit else None
+            if stop.interrupted:
+                raise KeyboardInterrupt
         beta = float(selection.betas[selection.best])
         if not self.refit:
             self._forget_network()
         if self.refit:
             begin = time.monotonic()
             task = progress.task("refit", nested=True)
-            self._fit_network(data, beta, task, start)
+            self._fit_network(data, beta, task, start, deadline)
             task.end()
             self.refit_time_ = time.monotonic() - begin
         self.beta_, self.betas_, self.cv_scores_ = beta, selection.betas, selection.scores
         self.n_fits_, self.cv_time_ = selection.n_fits, selection.seconds
         self._set(chosen)
         progress.end(lambda: vars(self))
+        if self.refit and self.certificate_.stopped == "interrupt":
+            raise Interrupted
         return self
 
     def _forget_network(self) -> None:

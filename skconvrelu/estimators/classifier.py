@@ -61,6 +61,9 @@ class ConvexReLUClassifier(BaseClassifier):
         Stop at a gap of ``tol`` times the objective: over all arrangements as searched with ``refine``, else over the given ones.
     max_iter : int, default=1000
         Limit of the iterations of one convex program, whatever the method.
+    max_time : float, default=None
+        Seconds that ``fit`` may take, by the clock; None is no limit. It then ends at the next point where it can be left, with the best
+        network so far, which depends on the machine, the bounds known by then (``certificate_.stopped``) and a ConvergenceWarning.
     warm_start : bool, default=False
         Keep the gates of the last fit's units among the arrangements and start from them.
     n_jobs : int, default=None
@@ -68,7 +71,7 @@ class ConvexReLUClassifier(BaseClassifier):
     random_state : int, RandomState instance or None, default=None
         Draws the arrangements and the starts of the search. The same integer gives bitwise the same model.
     verbose : int, default=0
-        1 logs the result to stderr, 2 and more every round and iteration, through the logger "skconvrelu".
+        1 logs every round and the result to stderr, 2 and more every iteration, through the logger "skconvrelu".
 
     Attributes
     ----------
@@ -151,6 +154,7 @@ class ConvexReLUClassifier(BaseClassifier):
         solver: str = "auto",
         tol: float = 1e-4,
         max_iter: int = 1000,
+        max_time: float | None = None,
         warm_start: bool = False,
         n_jobs: int | None = None,
         random_state: Any = None,
@@ -168,6 +172,7 @@ class ConvexReLUClassifier(BaseClassifier):
         self.solver = solver
         self.tol = tol
         self.max_iter = max_iter
+        self.max_time = max_time
         self.warm_start = warm_start
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -199,5 +204,8 @@ class ConvexReLUClassifier(BaseClassifier):
             found that separates the classes. Nothing is fitted then.
         SolverUnavailableError
             If a solver was named that is not installed or not licensed.
+        KeyboardInterrupt
+            If the user interrupts the fit. Where there is a network by then it is kept, as by ``max_time``: all fitted attributes are set,
+            and ``certificate_.stopped`` is "interrupt". Otherwise the estimator is as it was before.
         """
         return self._fit_from(X, y, sample_weight, None)

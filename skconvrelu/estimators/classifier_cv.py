@@ -44,13 +44,17 @@ class ConvexReLUClassifierCV(ChoosesBeta, BaseClassifier):
     loss, arrangements, n_arrangements, activation, refine, shared_units, fit_intercept, class_weight, solver, tol, max_iter
         As in :class:`ConvexReLUClassifier`; "hard_margin" has no penalty to choose, and ``tol`` defaults to 1e-2. With ``refine`` off or
         gated ReLU the folds are solved over the sampled arrangements.
+    max_time : float, default=None
+        Seconds that ``fit`` may take, measured by the clock. Half of them are for the choice, which ends with the penalties that all folds
+        have been trained at by then, and what is left is for the refit, which ends with its best network so far; a ConvergenceWarning says
+        so. None is no limit.
     n_jobs : int, default=None
         Jobs over folds, and over outputs that can be trained apart; any joblib backend, :func:`joblib.parallel_config` included. The result
         does not depend on it.
     random_state : int, RandomState instance or None, default=None
         Draws the arrangements and the starts of the search. The same integer gives bitwise the same model.
     verbose : int, default=0
-        1 logs every penalty and the result to stderr, 2 and more every round and iteration, through the logger "skconvrelu".
+        1 logs every penalty, round and the result to stderr, 2 and more every iteration, through the logger "skconvrelu".
 
     Attributes
     ----------
@@ -110,6 +114,7 @@ class ConvexReLUClassifierCV(ChoosesBeta, BaseClassifier):
         solver: str = "auto",
         tol: float = 1e-2,
         max_iter: int = 1000,
+        max_time: float | None = None,
         n_jobs: int | None = None,
         random_state: Any = None,
         verbose: int = 0,
@@ -131,6 +136,7 @@ class ConvexReLUClassifierCV(ChoosesBeta, BaseClassifier):
         self.solver = solver
         self.tol = tol
         self.max_iter = max_iter
+        self.max_time = max_time
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose

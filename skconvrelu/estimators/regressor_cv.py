@@ -46,13 +46,17 @@ class ConvexReLURegressorCV(ChoosesBeta, BaseRegressor):
     loss, epsilon, quantile, arrangements, n_arrangements, activation, refine, shared_units, fit_intercept, solver, tol, max_iter
         As in :class:`ConvexReLURegressor`; ``tol`` defaults to 1e-2. With ``refine`` off or gated ReLU the folds are solved over the
         sampled arrangements.
+    max_time : float, default=None
+        Seconds that ``fit`` may take, measured by the clock. Half of them are for the choice, which ends with the penalties that all folds
+        have been trained at by then, and what is left is for the refit, which ends with its best network so far; a ConvergenceWarning says
+        so. None is no limit.
     n_jobs : int, default=None
         Jobs over folds, and over outputs that can be trained apart; any joblib backend, :func:`joblib.parallel_config` included. The result
         does not depend on it.
     random_state : int, RandomState instance or None, default=None
         Draws the arrangements and the starts of the search. The same integer gives bitwise the same model.
     verbose : int, default=0
-        1 logs every penalty and the result to stderr, 2 and more every round and iteration, through the logger "skconvrelu".
+        1 logs every penalty, round and the result to stderr, 2 and more every iteration, through the logger "skconvrelu".
 
     Attributes
     ----------
@@ -118,6 +122,7 @@ class ConvexReLURegressorCV(ChoosesBeta, BaseRegressor):
         solver: str = "auto",
         tol: float = 1e-2,
         max_iter: int = 1000,
+        max_time: float | None = None,
         n_jobs: int | None = None,
         random_state: Any = None,
         verbose: int = 0,
@@ -141,6 +146,7 @@ class ConvexReLURegressorCV(ChoosesBeta, BaseRegressor):
         self.solver = solver
         self.tol = tol
         self.max_iter = max_iter
+        self.max_time = max_time
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose

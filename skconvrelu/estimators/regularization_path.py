@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from skconvrelu._by_value import ByValue
-from skconvrelu._checks import check_choice, check_count, check_number
+from skconvrelu._checks import check_choice, check_count, check_max_time, check_number
+from skconvrelu._warnings import warn
 from skconvrelu.certificate import Certificate
 from skconvrelu.estimators.classifier import ConvexReLUClassifier
 from skconvrelu.estimators.regressor import ConvexReLURegressor
@@ -21,6 +23,7 @@ from skconvrelu.problem import Problem
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.proof import prove
 from skconvrelu.search.units import no_units
+from skconvrelu.stopping import deadline_in, until
 from skconvrelu.training.penalties import beta_grid, given_betas, largest_beta
 
 Array = NDArray[np.float64]
@@ -139,6 +142,7 @@ def convex_relu_path(
     eps: float = 1e-3,
     sample_weight: Any = None,
     tol: float = 1e-3,
+    max_time: float | None = None,
     **params: Any,
 ) -> BetaPath:
     """Train to global optimality along falling penalties, each from the solution before it.
@@ -157,6 +161,8 @@ def convex_relu_path(
     sample_weight : array-like of shape (n_samples,), default=None
     tol : float, default=1e-3
         Relative gap to reach at each penalty.
+    max_time : float, default=None
+        Seconds after which the path ends, at the penalties that it has come to; the last one has the best network so far. None is no limit.
     **params
         Other parameters of the estimator, such as ``refine``, ``n_arrangements``, ``solver`` and ``random_state``.
 
@@ -169,6 +175,11 @@ def convex_relu_path(
     ValueError
         If data, weights or a parameter are invalid.
 
+    Warns
+    -----
+    ConvergenceWarning
+        If ``max_time`` ended it.
+
     Examples
     --------
     >>> import numpy as np
@@ -180,6 +191,7 @@ def convex_relu_path(
     >>> bool((path.gaps <= 1e-3).all())
     True
     """
+    deadline = deadline_in(check_max_time(max_time))
     eps = check_number(eps, "eps", above=0.0, below=1.0)
     grid = given_betas(betas)
     model = _estimator(loss, {**params, "tol": tol, "warm_start": True})
@@ -188,12 +200,20 @@ def convex_relu_path(
             problem, program = _zero_program(model, X, y, sample_weight)
             grid = beta_grid(problem, [program], int(betas), eps)
     points = []
-    for beta in grid:  # with warm_start a fit begins at the units of the last one, and their gates are kept
-        model.set_params(beta=float(beta)).fit(X, y, sample_weight)
-        points.append((model.convex_coef_, model.convex_directions_, model.network_, model.certificate_))
+    with until(deadline) as stop:
+        for beta in grid:  # with warm_start a fit begins at the units of the last one, and their gates are kept
+            model.set_params(beta=float(beta)).fit(X, y, sample_weight)
+            points.append((model.convex_coef_, model.convex_directions_, model.network_, model.certificate_))
+            if stop.reason is not None:
+                break
+    if len(points) < len(grid):
+        warn(
+            f"max_time ended the path after {len(points)} of {len(grid)} penalties. Increase max_time, or give fewer betas.",
+            ConvergenceWarning,
+        )
     coefs, directions, networks, certificates = (list(column) for column in zip(*points, strict=True))
     return BetaPath(
-        betas=grid,
+        betas=grid[: len(points)],
         coefs=coefs,
         directions=directions,
         networks=networks,

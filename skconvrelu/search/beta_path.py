@@ -20,6 +20,7 @@ from skconvrelu.search.new_units import first_units, newcomers
 from skconvrelu.search.nonnegative_lasso import rescale
 from skconvrelu.search.pricing import search_violators
 from skconvrelu.search.units import Units
+from skconvrelu.stopping import due, may_end_early
 
 Array = NDArray[np.float64]
 
@@ -37,7 +38,7 @@ def follow(
     *,
     policy: Policy,
 ) -> Iterator[tuple[ConvexProgram, Units]]:
-    """The program and a good network at each of the (falling) penalties.
+    """The program and a good network at each of the (falling) penalties, or of the first of them where work is to stop.
 
     Parameters
     ----------
@@ -61,46 +62,43 @@ def follow(
         if units is None or not len(units):
             units = first_units(program, gates)
         else:
-            fresh = rng.permutation(len(gates))[: policy.path_gates]
+            fresh = rng.permutation(len(gates))[: policy.path_starts]
             units = units + newcomers(program, first_units(program, gates[fresh]), units)
         units = _settled(smooth, units, policy, n_jobs)
         for _ in range(policy.path_pricings):
             dual = program.dual_point(units.outputs(program.X))
-            found = search_violators(
-                program,
-                dual,
-                units,
-                rng,
-                n_starts=policy.path_starts,
-                level=policy.path_above * program.beta,
-                policy=policy,
-                neighbours=False,
-                n_jobs=n_jobs,
-            )
-            if not len(found.violators):
+            found = None
+            with may_end_early():
+                found = search_violators(
+                    program, dual, units, rng, n_starts=policy.path_starts, level=policy.path_above * program.beta,
+                    policy=policy, neighbours=False, n_jobs=n_jobs,
+                )  # fmt: skip
+            if found is None or not len(found.violators):
                 break
             new = newcomers(program, found.violators[: policy.new_units], units)
             units = _settled(smooth, units + new, policy, n_jobs)
             if found.largest <= policy.path_far * program.beta:
                 break
         yield program, units
+        if due():
+            return
 
 
 def approach(
     program: ConvexProgram, gates: Array, rng: np.random.RandomState, policy: Policy, n_jobs: int | None = None
 ) -> Units | None:
     """Units at the program's beta from the penalties that fall to it; None where it is one to begin with."""
-    betas = falling(program, policy, policy.path_begin)
+    betas = falling(program, policy)
     if len(betas) == 1:
         return None
     *_, (_, units) = follow(program, gates, betas, rng, n_jobs=n_jobs, policy=policy)
     return units
 
 
-def falling(program: ConvexProgram, policy: Policy, share: float) -> list[float]:
+def falling(program: ConvexProgram, policy: Policy) -> list[float]:
     """Penalties from a share of the largest price at the zero network down to beta; beta alone where that is not less."""
     some = program.restrict(np.arange(min(_TOLD, program.n_blocks)))
-    first = share * some.spectral_price(program.zero_dual())
+    first = policy.path_begin * some.spectral_price(program.zero_dual())
     if first <= program.beta:
         return [program.beta]
     count = 1 + int(np.ceil(np.log(first / program.beta) / np.log(policy.path_ratio)))

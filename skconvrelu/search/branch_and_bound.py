@@ -75,7 +75,7 @@ def exact_price(
     *,
     level: float | None = None,
     rtol: float = 1e-7,
-    time_limit: float | None = None,
+    max_time: float | None = None,
     max_nodes: int | None = None,
     starts: Array | None = None,
 ) -> ExactPrice:
@@ -94,7 +94,7 @@ def exact_price(
         does). Units that are known price at their own level exactly, so set it a tolerance above them.
     rtol : float, default=1e-7
         Stop when ``upper - lower <= rtol * max(lower, sum_k |dual_k| ||x_k|| / 100)``, but for what rounding adds to ``upper``.
-    time_limit : float, default=None
+    max_time : float, default=None
         Seconds, looked at between batches of cones.
     max_nodes : int, default=None
         Largest number of cones to bound.
@@ -115,7 +115,7 @@ def exact_price(
     (True, 1.414214, array([0.707107, 0.707107]))
     """
     X, dual = _checked(X, dual, starts)
-    deadline = np.inf if time_limit is None else time.monotonic() + time_limit
+    deadline = np.inf if max_time is None else time.monotonic() + max_time
     basis = row_space_basis(X)
     points = X @ basis
     dropped = float(np.abs(dual) @ neglected(X, basis))

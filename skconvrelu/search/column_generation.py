@@ -8,29 +8,30 @@ round. The best point is kept, so objectives never increase, and a fault anywher
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu.certificate import EVIDENCE
-from skconvrelu.costs import descent_step
 from skconvrelu.duality import lower_bound
 from skconvrelu.policy import Policy
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.beta_path import approach
-from skconvrelu.search.bounds import searched_bound, violation_level
-from skconvrelu.search.evidence import Evidence, Refined, evidence_of_round, final_evidence
+from skconvrelu.search.bounds import violation_level
+from skconvrelu.search.dual_points import DualPoints
+from skconvrelu.search.evidence import Evidence, Refined, evidence_of_round, final_evidence, without_evidence
 from skconvrelu.search.last_program import everything_met, solve_growing
 from skconvrelu.search.new_units import first_units, newcomers, strongest
 from skconvrelu.search.nonnegative_lasso import rescale
-from skconvrelu.search.pricing import Found, price_round, search_seconds, unit_prices
+from skconvrelu.search.pricing import unit_prices
 from skconvrelu.search.subsample import descend_as_far_as_it_pays, first_rounds
 from skconvrelu.search.unit_blocks import own_program
 from skconvrelu.search.units import Units, no_units, units_of
 from skconvrelu.solution import Candidate, Solution, evaluate
 from skconvrelu.solvers import SolverError
+from skconvrelu.stopping import check, grace, may_end_early, reason
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -85,22 +86,12 @@ def refine(
         units = start + units
     if policy.sees_parts(program):
         units = first_rounds(program.smoothed(policy.rounded), units, tol, rng, n_jobs, policy=policy, fresh=fresh)
-    elif fresh and program.X.size >= policy.approached:
+    elif fresh and not policy.is_walked(program):
         units = approach(program, gates, rng, policy, n_jobs) or units
     search = _Search(program, gates, polish, tol, rng, policy, n_jobs, observe, share)
     if start is not None:
         search.keep(start)
     return search.run(units, max_rounds)
-
-
-@dataclass(frozen=True, eq=False)
-class _Priced:
-    """A dual point with the bound that the largest price met there gives, whose units it belongs to and what its pricing found."""
-
-    dual: Array
-    bound: float
-    units: Units
-    found: Found
 
 
 class _Search:
@@ -125,38 +116,47 @@ class _Search:
         self.value = self.best.objective(program)
         self.scale = program.loss_value(np.zeros_like(program.Y))
         self.accuracy = policy.loosest
-        self.finest = max(policy.finest, policy.finest_of_tol * tol**2)
+        self.finest = policy.finest
         self.objectives: list[float] = []
         self.notes: list[str] = []
         self.gap, self.largest = np.inf, 0.0  # as searched: of the best dual point; of the last one
-        self.last: _Priced | None = None
-        self.centre: _Priced | None = None  # the dual point with the best bound
-        self.effort = 1  # multiplies the starts of a round
-        self.walks = False  # whether few samples are searched by walks from pattern to pattern, too
+        self.points = DualPoints(program, policy, tol, rng, n_jobs)
         self.gained = np.inf  # by the last round, relative
-        # seconds of descent or of the convex program in the last round, whichever takes longer, as predicted
-        self.work = 0.0
-        self.spent = 0.0  # ... in all convex programs
+        self.spent = 0.0  # seconds in all convex programs, as predicted
         self.unsolved = policy.unsolved_rounds(share)  # rounds left whose program may end unsolved
         self.met = True  # whether the last convex program reached the accuracy asked for
         self.entering = no_units(program)  # units that the last pricing met above beta
         self.result: Refined | None = None
 
     def run(self, units: Units, max_rounds: int) -> Refined:
-        """Rounds until the searched gap is below tol, nothing moves any more, or ``max_rounds`` are done."""
+        """Rounds until the searched gap is below tol, nothing moves any more, ``max_rounds`` are done, or work is to stop."""
+        result, policy = None, self.policy
+        with may_end_early():
+            result = self._rounds(units, max_rounds)
+        why = reason()
+        if result is None or (why is not None and not result.converged):
+            with grace():
+                if not self.objectives:  # no round was finished
+                    self.keep(rescale(self.smooth, units, max_iter=policy.pruning_steps))
+                result = self._as_left()
+            result.stopped = why
+        return result
+
+    def _rounds(self, units: Units, max_rounds: int) -> Refined:
         policy = self.policy
         stalled, value, least = 0, self.value, np.inf  # objective and gap when the search last moved
+        begin = now = time.monotonic()  # for the log only
         for number in range(max_rounds):
             before = self.value
             try:
                 polished, early = self._worth_polishing(units), self.accuracy >= policy.late
-                self.work = 0.0
                 if early:
-                    units = self._descend(units)
+                    units = descend_as_far_as_it_pays(self.smooth, units, policy, self.n_jobs)
                 # rounded kinks would again and again drop units that the loss itself needs
                 if early or self.program.loss.smooth or not polished:
                     units = rescale(self.smooth, units, max_iter=50 if polished else policy.pruning_steps)
                 self.keep(units)
+                check()
                 polished = polished and policy.is_solved(self.program, len(units))
                 units, dual = self._polish_units(units) if polished else self._as_they_are(units)
             except (np.linalg.LinAlgError, SolverError) as error:
@@ -167,9 +167,13 @@ class _Search:
             # never looser again: the noise of a loose dual point looks like violations
             self.accuracy = max(min(self.accuracy, 0.1 * gap), min(self.accuracy, 0.3 * self.tol))
             self.objectives.append(self.value)
+            before_round, now = now, time.monotonic()
+            expected = (
+                f"{len(violators)} violators enter, about {now - before_round:.1f} s" if gap > self.tol else "the end"
+            )
             logger.info(
-                "round %d: objective %.8g, %d units, searched gap %.1e, largest price %.5g beta, %d violators",
-                number + 1, self.value * self.program.unit, len(units), gap, self.largest / self.program.beta, len(violators),
+                "round %d: objective %.8g, %d units, searched gap %.1e, largest price %.5g beta; %.1f s so far, next: %s",
+                number + 1, self.value * self.program.unit, len(units), gap, self.largest / self.program.beta, now - begin, expected,
             )  # fmt: skip
             if self.observe is not None and self.observe(self.best):
                 break
@@ -188,14 +192,14 @@ class _Search:
             if gap > self.tol and (self.spent > policy.program_seconds or self.unsolved <= 0):
                 self.notes.append(self._given_up(number + 1))
                 break
-            if gap <= self.tol or stalled >= policy.patience:
+            if gap <= self.tol or stalled >= policy.in_vain:
                 result = self._close()
-                if result.converged or result.in_vain or stalled >= policy.patience:
+                if result.converged or result.in_vain or stalled >= policy.in_vain:
                     return result
                 units = units_of(result.program, result.solution)
             entering = self.entering + violators
             self.entering = no_units(self.program)
-            most = max(policy.new_units_of_many if policy.sees_parts(self.program) else policy.new_units, len(units))
+            most = max(policy.new_units, len(units))
             entering = entering[: min(most, policy.most_units(self.program) // 2)]
             units = strongest(self.program, units, policy.most_units(self.program) - len(entering))
             units = units + newcomers(self.program, entering, units)
@@ -207,68 +211,27 @@ class _Search:
             why = f"of so many samples and units took about {self.spent:.2g} seconds. Increase beta or tol, or set refine to fewer rounds."
         return f"The search ended after {rounds} rounds: the convex programs {why}"
 
-    def _descend(self, units: Units) -> Units:
-        """Steps of descent; with prunings between them where they are to do much of the work of a convex program."""
-        self.work = self.policy.seconds(self.policy.steps * descent_step(self.program, len(units)))
-        return descend_as_far_as_it_pays(self.smooth, units, self.policy, self.n_jobs)
-
     def _price(self, units: Units, dual: Array) -> Units:
-        """Violators at the dual point, largest first; and on the way to it from the best one so far, the centre.
+        """Violators at the dual point, largest first; and half way to it from the best one so far, where it may swing.
 
-        Solutions over few arrangements have dual points that swing from round to round. The point half way from the centre is
-        steadier: its bound is often the better one, and its violators, as far as they are violators of the dual point too, are
-        arrangements that a swing passes over (Wentges 1997, weighted Dantzig-Wolfe decomposition). Points of networks that no convex
-        program follows do not swing.
+        Points of networks that no convex program follows do not swing.
         """
-        centre = self.centre
-        found = self._price_at(units, dual)
+        policy, points, centre = self.policy, self.points, self.points.centre
+        found = points.price(units, dual)
+        self.gap = self._relative(points.bound)
         self.largest, violators, others = found.largest, found.violators, no_units(self.program)
-        policy = self.policy
         solved = policy.is_solved(self.program, len(units))
         if solved and self.gap > self.tol and centre is not None and self._worth_polishing(units):
-            others = self._price_at(units, 0.5 * (centre.dual + dual)).violators
+            others = points.price(units, 0.5 * (centre.dual + dual)).violators
         bounded = solved or policy.is_projected(self.program, len(units) + len(self.gates))
+        self.gap = self._relative(points.bound)
         if bounded and self.gap <= self.tol and policy.has_long_steps(self.program, units.coef.size):
-            others = others + self._doubt()
+            others = others + points.doubt(lambda bound: self._relative(bound) <= self.tol)
+            self.gap = self._relative(points.bound)
         if len(others):
             worthwhile = unit_prices(self.program, dual, others) > violation_level(self.program, self.tol)
             violators = violators + others[worthwhile]
-        few = len(violators) < policy.few_violators * len(units)
-        if few and search_seconds(self.program, policy, found.n_starts) < self.work:
-            self.effort = min(2 * self.effort, policy.most_effort)
         return violators
-
-    def _price_at(self, units: Units, dual: Array) -> Found:
-        """Search for violators at a dual point, which becomes the centre if its bound is better."""
-        found = self._violators(units, dual)
-        self.walks = self.walks or found.recall < EVIDENCE  # climbs miss what is known
-        self.last = _Priced(dual, searched_bound(self.program, dual, found.largest), units, found)
-        if self.centre is None or self.last.bound > self.centre.bound:
-            self.centre = self.last
-        self.gap = self._relative(self.centre.bound)
-        return found
-
-    def _violators(self, units: Units, dual: Array) -> Found:
-        policy, effort = self.policy, self.effort
-        return price_round(self.program, units, dual, self.rng, self.n_jobs, self.tol, policy, effort, walks=self.walks)
-
-    def _doubt(self) -> Units:
-        """What the last of further pricings at the centre finds, while its bound closes the gap: an expensive end rests on it."""
-        met = no_units(self.program)
-        for _ in range(self.policy.doubts):
-            if self.centre is None or self.gap > self.tol:
-                break
-            centre = self.centre
-            found = self._violators(centre.units, centre.dual)
-            met = found.violators
-            if found.largest > centre.found.largest:
-                bound = min(centre.bound, searched_bound(self.program, centre.dual, found.largest))
-                doubted = replace(centre, bound=bound, found=found)
-                if self.last is centre:
-                    self.last = doubted
-                self.centre = self.last if self.last is not None and self.last.bound > bound else doubted
-                self.gap = self._relative(self.centre.bound)
-        return met
 
     def keep(self, units: Units) -> None:
         """Remember units that are better than the best so far."""
@@ -293,8 +256,7 @@ class _Search:
         program = own_program(self.program, units)
         start = Solution.unverified(program, np.arange(len(units)), units.coef)
         solution = self._solve(program, self.accuracy, start, self.policy.round_iterations)
-        polishing = solution.n_iter * self.policy.newton_step(program, solution.coef.size)
-        self.work, self.spent = max(self.work, polishing), self.spent + polishing
+        self.spent += solution.n_iter * self.policy.newton_step(program, solution.coef.size)
         self.met = solution.is_optimal(self.accuracy)
         self.unsolved -= not self.met
         polished = Units(solution.coef, units.directions[solution.blocks])
@@ -305,9 +267,8 @@ class _Search:
     def _worth_polishing(self, units: Units) -> bool:
         """Expensive convex programs wait while descent gains as much without their digits."""
         policy = self.policy
-        many = policy.has_many_rows(self.program)
-        gap, gain = (policy.rough, policy.slow) if many else (policy.rough_of_few, policy.slow_of_few)
-        return not policy.is_expensive(self.program, units.coef.size) or self.gap <= gap or self.gained < gain
+        digits = self.gap <= policy.rough or self.gained < policy.slow
+        return digits or not policy.is_expensive(self.program, units.coef.size)
 
     def _as_they_are(self, units: Units) -> tuple[Units, Array]:
         """Units without a convex program, and the dual point at their outputs."""
@@ -331,14 +292,15 @@ class _Search:
         level = self._rough_level(program.n_blocks) if solution.solver == "descent" else program.beta
         found = self._final_evidence(program, solution, units, dual, level)
         self.entering = found.entering
-        if not found.converged and self.centre is not None and self.centre.bound > found.bound:
-            steady = self.centre.dual
+        centre = self.points.centre
+        if not found.converged and centre is not None and centre.bound > found.bound:
+            steady = centre.dual
             point = Candidate(solution.blocks, solution.coef, steady, solution.n_iter, converged=True)
             centred = evaluate(program, point, solver=solution.solver, rtol=0.1 * self.tol, level=level)
             # with a wider gap it dropped more units than the solution did
             centred = centred.or_better(program, solution.blocks, solution.coef)
             again = self._final_evidence(program, centred, units, steady, level)
-            self.centre = replace(self.centre, bound=min(self.centre.bound, again.bound))
+            self.points.lower_centre(again.bound)
             self.entering = self.entering + again.entering
             if again.bound > found.bound:
                 found, solution, dual = again, centred, steady
@@ -348,13 +310,25 @@ class _Search:
             (solution.objective - found.bound) / max(solution.objective, 1e-300), found.recall, len(units), found.n_starts,
         )  # fmt: skip
         if self.result is None or solution.objective <= self.result.solution.objective:
-            self.result = Refined(
-                program=program, gates=gates, solution=solution, largest=found.largest, dual=dual,
-                n_starts=found.n_starts, recall=found.recall, unseen=found.unseen, converged=found.converged, in_vain=found.in_vain,
-                bound=min(found.bound, solution.objective), proven_bound=found.proven_bound,
-            )  # fmt: skip
+            self.result = _refined(program, gates, solution, dual, found)
         self.result.objectives, self.result.notes = list(self.objectives), list(self.notes)
         return self.result
+
+    def _as_left(self) -> Refined:
+        """The best network so far, with what pricings established at the best dual point: work is to stop."""
+        known, program = self.result, self.program
+        if known is None or known.solution.objective > self.value * (1.0 + 1e-12):
+            everything, gates, solution, dual = self._solve_everything(left=True)
+            centre = self.points.centre
+            if centre is None:
+                found = without_evidence(program, dual)
+            else:
+                level = self._rough_level(program.n_blocks)
+                sampled = program.top_price(dual, np.arange(program.n_blocks), level=level, rtol=0.1 * self.tol)[1]
+                found = evidence_of_round(program, dual, centre.found, max(sampled, centre.found.largest))
+            known = _refined(everything, gates, solution, dual, found)
+        known.objectives, known.notes = list(self.objectives), list(self.notes)
+        return known
 
     def _rough_level(self, n_blocks: int) -> float:
         """Price below which blocks are not told apart where descent has the last word; where projections are too expensive, none is."""
@@ -364,7 +338,7 @@ class _Search:
         self, program: ConvexProgram, solution: Solution, units: Units, dual: Array, level: float
     ) -> Evidence:
         largest = program.top_price(dual, np.arange(program.n_blocks), level=level, rtol=0.1 * self.tol)[1]
-        seen = next((p for p in (self.last, self.centre) if p is not None and p.dual is dual), None)
+        seen = self.points.at(dual)
         if solution.solver == "descent" and seen is not None and self.gap > self.tol:
             # the network has not moved since the last round, and another pricing would not close its gap
             return evidence_of_round(program, dual, seen.found, max(largest, seen.found.largest))
@@ -372,15 +346,21 @@ class _Search:
             program, solution, units, dual, self.rng, largest=largest, tol=self.tol, policy=self.policy, n_jobs=self.n_jobs
         )  # fmt: skip
 
-    def _solve_everything(self) -> tuple[ConvexProgram, Array, Solution, Array]:
-        """The convex program over all patterns that count; gates of its patterns; its solution; and its dual point, unscaled."""
+    def _solve_everything(self, *, left: bool = False) -> tuple[ConvexProgram, Array, Solution, Array]:
+        """The convex program over all patterns that count; gates of its patterns; its solution; and its dual point, unscaled.
+
+        Where it is ``left`` the solution is the best network so far, and the dual point that of the best bound.
+        """
         program, best = self.program, self.best.merged(self.program.X)
         everything, gates, blocks = everything_met(program, self.gates, best)
         solution, dual = None, program.dual_point(best.outputs(program.X))
-        if self.last is not None and self.last.units is self.best:
-            dual = self.last.dual
+        points = self.points
+        if points.last is not None and points.last.units is self.best:
+            dual = points.last.dual
+        if left and points.centre is not None:
+            dual = points.centre.dual
         last = not self.policy.has_many_rows(program) or self._worth_polishing(best)  # however expensive: once
-        if self.policy.is_solved(self.program, len(blocks)) and last:
+        if self.policy.is_solved(self.program, len(blocks)) and last and not left:
             try:
                 start = Solution.unverified(everything, blocks, best.coef)
                 solution, dual = solve_growing(everything, start, self._solve_closely, self.tol, self.policy.new_units)
@@ -396,3 +376,11 @@ class _Search:
             bound = lower_bound(program, dual, everything.spectral_price(dual))
             solution = replace(solution, dual=bound.dual, dual_objective=bound.value)
         return everything, gates, solution, dual
+
+
+def _refined(program: ConvexProgram, gates: Array, solution: Solution, dual: Array, found: Evidence) -> Refined:
+    return Refined(
+        program=program, gates=gates, solution=solution, largest=found.largest, dual=dual, n_starts=found.n_starts,
+        recall=found.recall, unseen=found.unseen, converged=found.converged, in_vain=found.in_vain,
+        bound=min(found.bound, solution.objective), proven_bound=found.proven_bound,
+    )  # fmt: skip

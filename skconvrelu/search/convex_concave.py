@@ -20,6 +20,7 @@ from skconvrelu.rounding import power_of_two
 from skconvrelu.rows import Rows, batches
 from skconvrelu.search.gradient_ascent import STEPS, ascend
 from skconvrelu.search.whitening import Spread, Whitening, column_sizes
+from skconvrelu.stopping import check
 
 Array = NDArray[np.float64]
 DType = type[np.float32] | type[np.float64]
@@ -168,6 +169,7 @@ def _alternate(samples: _Samples, U: Array, schedule: Sequence[int], tau: float,
         values = np.empty_like(multipliers)
         for inner in schedule:
             target = ((gain * (part @ rising.T > 0)) @ rising) @ inverse_
+            check()
             for _ in range(inner):
                 np.matmul(part, down, out=values)
                 values += multipliers

@@ -21,6 +21,7 @@ from skconvrelu.rows import Rows
 from skconvrelu.search.convex_concave import DType
 from skconvrelu.search.units import Units
 from skconvrelu.search.whitening import column_sizes
+from skconvrelu.stopping import due, may_end_early
 
 Array = NDArray[np.float64]
 
@@ -55,20 +56,30 @@ def descend(
     units : Units
         Better than the start, or the start itself.
     """
-    if not len(units):
+    if not len(units) or due():
         return units
     problem = (_Shared if program.shared else _Balanced)(program, units.directions, dtype)
     jobs = effective_n_jobs(n_jobs) if len(program.X) > limits().share else 1
     with ThreadPoolExecutor(jobs) if jobs > 1 else nullcontext() as problem.pool:
-        # a steeper limit on function values than on steps: they cost the same
-        found = minimize(
-            problem,
-            problem.pack(units),
-            jac=True,
-            method="L-BFGS-B",
-            options={"maxiter": steps, "maxfun": 2 * steps + 20, "maxcor": 10, "ftol": least_gain, "gtol": 0.0},
-        )
-    moved = problem.unpack(found.x)
+        best = problem.pack(units)
+
+        def keep(z: Array) -> None:
+            nonlocal best
+            best = z.copy()
+            if due():
+                raise StopIteration
+
+        with may_end_early():
+            # a steeper limit on function values than on steps: they cost the same
+            best = minimize(
+                problem,
+                best,
+                jac=True,
+                method="L-BFGS-B",
+                callback=keep,
+                options={"maxiter": steps, "maxfun": 2 * steps + 20, "maxcor": 10, "ftol": least_gain, "gtol": 0.0},
+            ).x
+    moved = problem.unpack(best)
     return moved if len(moved) and moved.objective(program) < units.objective(program) else units
 
 

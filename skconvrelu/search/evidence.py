@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from skconvrelu.certificate import EVIDENCE, WELL_SEARCHED
 from skconvrelu.policy import Policy
 from skconvrelu.program import ConvexProgram
+from skconvrelu.rounding import gamma
 from skconvrelu.search.bounds import searched_bound, tolerable_price, violation_level
 from skconvrelu.search.pricing import Found, search_violators, starts_per_side
 from skconvrelu.search.proof import prove
 from skconvrelu.search.tally import Tally
 from skconvrelu.search.units import Units, no_units
 from skconvrelu.solution import Solution
+from skconvrelu.stopping import Stopped, may_end_early
 
 Array = NDArray[np.float64]
 
@@ -54,6 +56,8 @@ class Refined:
         Proven lower bound, where exact pricing is affordable.
     notes : list of str
         What went wrong on the way, for warnings.
+    stopped : {"max_time", "interrupt"} or None
+        What ended the search before it was done.
     """
 
     program: ConvexProgram
@@ -70,6 +74,7 @@ class Refined:
     bound: float = -np.inf
     proven_bound: float | None = None
     notes: list[str] = field(default_factory=list)
+    stopped: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +121,12 @@ def evidence_of_round(program: ConvexProgram, dual: Array, found: Found, largest
     return Evidence(largest, found.n_starts, recall, unseen, bound, False, False, None, found.violators)
 
 
+def without_evidence(program: ConvexProgram, dual: Array) -> Evidence:
+    """What is known without any start: no unit prices above the sum of what samples can pull at most."""
+    most = float(program.lengths @ np.linalg.norm(dual, axis=1)) * (1.0 + gamma(sum(dual.shape) + 10))
+    return Evidence(most, 0, 0.0, 1.0, searched_bound(program, dual, most), False, False, None, no_units(program))
+
+
 def recall_of(rediscovered: NDArray[np.bool_], tally: Tally) -> float:
     """Share of the known maximisers that independent starts ended in; without any, whether more than one ended in the best one."""
     return float(rediscovered.mean()) if len(rediscovered) else float(tally.met_again)
@@ -135,6 +146,8 @@ def final_evidence(
 ) -> Evidence:
     """Prove that no arrangement prices above beta, where that is affordable, and start anew until enough units are met again.
 
+    Where work is to stop it ends with the starts there were.
+
     Parameters
     ----------
     program : ConvexProgram
@@ -153,6 +166,11 @@ def final_evidence(
         How long it may take.
     n_jobs : int, default=None
         Threads for pricing; the result does not depend on it.
+
+    Raises
+    ------
+    Stopped
+        If work is to stop before any start.
     """
     proven, entering = None, no_units(program)
     if policy.is_provable(program):
@@ -165,11 +183,17 @@ def final_evidence(
     in_vain, rediscovered = 0, np.zeros(len(units), dtype=bool)
     tally = Tally.empty(program.X.shape[1], program.Y.shape[1])
     while True:
-        found = search_violators(
-            program, dual, units, rng,
-            n_starts=starts_per_side(program, policy), level=violation_level(program, tol), neighbours=not tally.n_starts,
-            policy=policy, from_gates=in_vain % 2 == 1, walks=not proof, n_jobs=n_jobs,
-        )  # fmt: skip
+        found = None
+        with may_end_early():
+            found = search_violators(
+                program, dual, units, rng,
+                n_starts=starts_per_side(program, policy), level=violation_level(program, tol), neighbours=not tally.n_starts,
+                policy=policy, from_gates=in_vain % 2 == 1, walks=not proof, n_jobs=n_jobs,
+            )  # fmt: skip
+        if found is None:
+            if not tally.n_starts:
+                raise Stopped
+            break
         entering = entering + found.violators
         tally = tally + found.tally
         largest = max(largest, found.largest)

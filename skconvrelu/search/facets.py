@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skconvrelu.cones.cone_faces import ConeFaces
+from skconvrelu.stopping import check
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -41,6 +42,7 @@ def walk(X: Array, signed: Array, patterns: Mask) -> Array:
     moving = np.argsort(-prices, kind="stable")[:_WALKERS]
     met = {pattern.tobytes() for pattern in patterns}
     for _ in range(_STEPS):
+        check()
         walkers, facets = np.nonzero(active[moving])
         owners, beyond = moving[walkers], patterns[moving[walkers]]
         beyond[np.arange(len(facets)), facets] ^= True

@@ -14,6 +14,7 @@ from skconvrelu.limits import limits
 from skconvrelu.rounding import lengths_of_any_size, positive, power_of_two
 from skconvrelu.rows import Rows
 from skconvrelu.search.whitening import column_sizes
+from skconvrelu.stopping import check
 
 Array = NDArray[np.float64]
 Single = NDArray[np.float32]
@@ -56,6 +57,7 @@ def ascend(X: Array, dual: Array, U: Array, directions: Array, *, free: bool, st
     U, V = best.copy(), directions
     last, length = (U, U), np.zeros(len(U))
     for step in range(steps):
+        check()
         G, V = _gradients(X_, dual_, U, V, free=free)
         price = np.einsum("mi,mi->m", G, U)
         up = price > values[moving]

@@ -13,6 +13,7 @@ from skconvrelu.program import ConvexProgram
 from skconvrelu.rows import Rows
 from skconvrelu.search.nonnegative_quadratic import minimise_nonnegative
 from skconvrelu.search.units import Units
+from skconvrelu.stopping import due
 
 Array = NDArray[np.float64]
 
@@ -34,6 +35,8 @@ def rescale(program: ConvexProgram, units: Units, *, max_iter: int = 50, tol: fl
     scale, c = units.norms(), program.intercept_basis.T @ program.best_intercept(units.outputs(program.X))
     value = lasso.value(scale, c)
     for _ in range(max_iter):
+        if due():
+            break
         slope, slope_c, root = lasso.gradient(scale, c)
         free = (scale > 0.0) | (slope < 0.0)
         residual = np.abs(np.where(scale > 0.0, slope, np.minimum(slope, 0.0))).max(initial=0.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import NDArray
 
 from skconvrelu.kernels.blas_threads import one_blas_thread
@@ -17,6 +17,7 @@ from skconvrelu.search.unit_blocks import blocks_of, joined_gates
 from skconvrelu.search.units import Units, signed_axes
 from skconvrelu.solution import Candidate, evaluate
 from skconvrelu.solvers import independent_outputs
+from skconvrelu.stopping import current, seconds_left, under, until
 
 Array = NDArray[np.float64]
 
@@ -33,46 +34,40 @@ def refine_outputs(
     policy: Policy,
     n_jobs: int | None,
     observe: Observe | None = None,
-    deadline: float | None = None,
 ) -> Refined:
     """:func:`~skconvrelu.search.column_generation.refine`, for each output by itself where the loss lets outputs be trained apart.
 
     Each output has its own random numbers, drawn beforehand, so the result does not depend on ``n_jobs``. Only a search of all
-    outputs together is observed; all end with the round that meets the ``deadline``, a value of ``time.monotonic()``.
+    outputs together is observed. Where time is limited outputs share what is left.
     """
     parts = independent_outputs(program)
     if len(parts) == 1:
-        observe = _until(deadline, observe)
         return refine(
             program, gates, polish, start=start, tol=tol, max_rounds=max_rounds, rng=rng, policy=policy, n_jobs=n_jobs,
             observe=observe,
         )  # fmt: skip
     seeds = rng.randint(np.iinfo(np.int32).max, size=len(parts))
+    stop, at_once = current(), effective_n_jobs(n_jobs)
     results = Parallel(n_jobs=n_jobs)(
-        delayed(_refine_one)(
-            part, gates, polish, _own_units(start, k), tol, max_rounds, int(seeds[k]), policy, deadline, len(parts)
+        delayed(under)(
+            stop, _refine_one, part, gates, polish, _own_units(start, k), tol, max_rounds, int(seeds[k]), policy, len(parts),
+            -(-(len(parts) - k) // at_once),
         )
         for k, (part, _) in enumerate(parts)
-    )
+    )  # fmt: skip
     return _join(program, gates, results, tol)
 
 
 def _refine_one(
     program: ConvexProgram, gates: Array, polish: Polish, start: Units | None, tol: float, max_rounds: int, seed: int,
-    policy: Policy, deadline: float | None, share: int,
+    policy: Policy, share: int, left: int,
 ) -> Refined:  # fmt: skip
-    with one_blas_thread():
+    """The search of one output, in an equal share of the time for those ``left`` to do one after another."""
+    with one_blas_thread(), until(time.monotonic() + seconds_left() / left):
         return refine(
             program, gates, polish, start=start, tol=tol, max_rounds=max_rounds, rng=np.random.RandomState(seed),
-            policy=policy, observe=_until(deadline, None), share=share,
+            policy=policy, share=share,
         )  # fmt: skip
-
-
-def _until(deadline: float | None, observe: Observe | None) -> Observe | None:
-    """An observer that ends the search after a deadline, too."""
-    if deadline is None:
-        return observe
-    return lambda units: (observe is not None and observe(units)) or time.monotonic() > deadline
 
 
 def _own_units(units: Units | None, k: int) -> Units | None:
@@ -103,6 +98,7 @@ def _join(program: ConvexProgram, gates: Array, results: list[Refined], tol: flo
         blocks_of(everything, own, directions), coef, dual, max(r.solution.n_iter for r in results), True
     )
     solution = evaluate(everything, candidate, solver=results[0].solution.solver)
+    rounds = [r.objectives or [r.solution.objective] for r in results]
     length = max(len(r.objectives) for r in results)
     proven = [r.proven_bound for r in results]
     known = [p for p in proven if p is not None]
@@ -115,7 +111,7 @@ def _join(program: ConvexProgram, gates: Array, results: list[Refined], tol: flo
         program=everything,
         gates=all_gates,
         solution=solution,
-        objectives=[sum(r.objectives[min(i, len(r.objectives) - 1)] for r in results) for i in range(length)],
+        objectives=[sum(own[min(i, len(own) - 1)] for own in rounds) for i in range(length)],
         bound=bound,
         largest=max(r.largest for r in results),
         dual=dual,
@@ -126,6 +122,7 @@ def _join(program: ConvexProgram, gates: Array, results: list[Refined], tol: flo
         in_vain=in_vain,
         proven_bound=min(_sum_of_bounds(known), solution.objective) if len(known) == K else None,
         notes=[note for r in results for note in r.notes],
+        stopped=next((r.stopped for r in results if r.stopped), None),
     )
 
 

@@ -27,6 +27,7 @@ from skconvrelu.search.shared import best_directions, climb_shared, sides_of
 from skconvrelu.search.tally import SAME, Tally, first_alike
 from skconvrelu.search.units import Units, signed_axes
 from skconvrelu.search.whitening import Whitening
+from skconvrelu.stopping import current, under
 
 Array = NDArray[np.float64]
 
@@ -71,14 +72,12 @@ class Found:
         return float(self.rediscovered[self.known].mean()) if self.known.any() else 1.0
 
 
-def starts_per_side(program: ConvexProgram, policy: Policy, effort: int = 1) -> int:
-    """Independent starts of one search for each output and sign, times ``effort``."""
+def starts_per_side(program: ConvexProgram, policy: Policy) -> int:
+    """Independent starts of one search for each output and sign."""
     sides = 2 * program.Y.shape[1]
     affordable = int(policy.pricing_seconds / search_seconds(program, policy, sides))
-    # shared units may turn to any output
-    least = max(1, policy.least_starts // sides) if program.shared else policy.least_starts
     wanted = min(policy.starts_per_dimension * program.X.shape[1], policy.most_starts // sides)
-    return effort * max(least, min(wanted, affordable))
+    return max(1, min(wanted, affordable))
 
 
 def search_seconds(program: ConvexProgram, policy: Policy, n_starts: int) -> float:
@@ -95,13 +94,12 @@ def price_round(
     n_jobs: int | None,
     tol: float,
     policy: Policy,
-    effort: int = 1,
     *,
     walks: bool = False,
 ) -> Found:
     """The search of one round, for violators worth adding to a network that is to be optimal to ``tol``."""
     level = violation_level(program, tol)
-    count = starts_per_side(program, policy, effort)
+    count = starts_per_side(program, policy)
     return search_violators(
         program, dual, units, rng, n_starts=count, level=level, policy=policy, walks=walks, n_jobs=n_jobs
     )
@@ -199,7 +197,7 @@ def _climb_apart(
     """Where starts ended, their prices and whether they were independent; for each output and sign. And how many were."""
     X = program.X
     sides = signed_axes(program.Y.shape[1])
-    tasks, owners = [], []
+    tasks, owners, stop = [], [], current()
     ascending = policy.has_many_rows(program)
     n_walks = n_starts if policy.is_walked(program) and (walks or whitening.spread.steps) else 0
     step = _ASCENDING if ascending else min(_BATCH, max(1, limits().temporary // len(X)))
@@ -210,10 +208,10 @@ def _climb_apart(
         near = _neighbour_starts(own, whitening, n_starts, rng) if neighbours else blind[:0]
         for starts, independent in ((blind, True), (near, False)):
             for some in batches(len(starts), step):
-                tasks.append(delayed(_improve)(X, signed, starts[some], level, whitening, ascending))
+                tasks.append(delayed(under)(stop, _improve, X, signed, starts[some], level, whitening, ascending))
                 owners.append((side, independent))
         if n_walks:
-            tasks.append(delayed(_walked)(X, signed, whitening.draw(n_walks, rng) @ X.T > 0.0))
+            tasks.append(delayed(under)(stop, _walked, X, signed, whitening.draw(n_walks, rng) @ X.T > 0.0))
             owners.append((side, True))
     ends = Parallel(n_jobs=n_jobs, prefer="threads")(tasks)
     count = (n_starts + n_walks) * len(sides)

@@ -40,7 +40,7 @@ def prove(
     units: Units,
     *,
     level: float | None,
-    deadline: float | None = None,
+    seconds: float = np.inf,
     max_nodes: int | None = None,
 ) -> Proof:
     """Bound ``max_{||u|| <= 1} |lambda_k' (X u)_+|`` for every output k, or find units above ``level``.
@@ -54,18 +54,18 @@ def prove(
     level : float or None
         A side is settled as soon as its price is proven to be at most ``level``, or a unit above it is known. None: every side is
         bounded as tightly as the limits allow.
-    deadline : float, default=None
-        ``time.monotonic()`` at which to stop; the bound is valid all the same. What is left is shared by the sides left.
+    seconds : float, default=inf
+        After which to stop; the bound is valid all the same. What is left of them is shared by the sides left.
     max_nodes : int, default=None
         Cones to bound for each side, at most.
     """
-    sides = signed_axes(program.Y.shape[1])
+    sides, deadline = signed_axes(program.Y.shape[1]), time.monotonic() + seconds
     upper, lower, violators = 0.0, 0.0, no_units(program)
     for s, side in enumerate(sides):
         own = units.coef[(units.directions == side).all(axis=1)]
-        left = None if deadline is None else max(0.0, deadline - time.monotonic()) / (len(sides) - s)
+        left = max(0.0, deadline - time.monotonic()) / (len(sides) - s)
         starts = own / np.linalg.norm(own, axis=1)[:, None] if len(own) else None
-        found = exact_price(program.X, dual @ side, level=level, time_limit=left, max_nodes=max_nodes, starts=starts)
+        found = exact_price(program.X, dual @ side, level=level, max_time=left, max_nodes=max_nodes, starts=starts)
         upper, lower = max(upper, found.upper), max(lower, found.lower)
         if level is not None and found.lower > level:
             violators = violators + Units(found.unit[None, :], side[None, :])

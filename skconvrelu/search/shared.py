@@ -16,6 +16,7 @@ from skconvrelu.search.convex_concave import climb, pulls
 from skconvrelu.search.gradient_ascent import ascend
 from skconvrelu.search.units import Units, no_units
 from skconvrelu.search.whitening import Spread
+from skconvrelu.stopping import current, under
 
 Array = NDArray[np.float64]
 
@@ -47,17 +48,18 @@ def climb_shared(
     n_jobs: int | None,
 ) -> list[tuple[Units, Array]]:
     """Improve starts: each item is a direction (K,) and starts (m, d) for it; each answer units and their prices, best first."""
+    stop = current()
     if ascending:
         return Parallel(n_jobs=n_jobs, prefer="threads")(
-            delayed(_ascend)(X, dual, side, begin) for side, begin in starts
+            delayed(under)(stop, _ascend, X, dual, side, begin) for side, begin in starts
         )
     first = Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(_along)(X, dual, side, begin, level, spread) for side, begin in starts
+        delayed(under)(stop, _along, X, dual, side, begin, level, spread) for side, begin in starts
     )
     most = max(1, _ALTERNATED // max(len(starts), 1))
     return list(
         Parallel(n_jobs=n_jobs, prefer="threads")(
-            delayed(_alternate)(X, dual, found, most, level, spread) for found in first
+            delayed(under)(stop, _alternate, X, dual, found, most, level, spread) for found in first
         )
     )
 

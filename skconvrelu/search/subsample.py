@@ -19,6 +19,7 @@ from skconvrelu.search.new_units import newcomers
 from skconvrelu.search.nonnegative_lasso import rescale
 from skconvrelu.search.pricing import price_round
 from skconvrelu.search.units import Units
+from skconvrelu.stopping import may_end_early
 
 #: L-BFGS steps of many rows after which the units are pruned, or only balanced, anew
 _PIECE = 75
@@ -39,18 +40,22 @@ def first_rounds(
     Where all units are ``fresh`` those on the first part follow falling penalties: a small one alone leaves descent with many small
     units that are all still on their way.
     """
-    size, count = policy.part, policy.part_rounds
+    size = policy.part
     while 2 * size <= len(program.X):
         part = _part(program, size, rng)
-        penalties = falling(part, policy, policy.part_share) if fresh and size == policy.part else []
-        for beta in penalties + [program.beta] * (count - len(penalties)):
+        penalties = falling(part, policy) if fresh and size == policy.part else []
+        for beta in penalties + [program.beta] * (policy.part_rounds - len(penalties)):
             stage = replace(part, beta=beta)
             units = rescale(stage, descend_in_time(stage, units, policy, policy.part_seconds, n_jobs))
-            found = price_round(stage, units, stage.dual_point(units.outputs(stage.X)), rng, n_jobs, tol, policy)
+            found = None
+            with may_end_early():
+                found = price_round(stage, units, stage.dual_point(units.outputs(stage.X)), rng, n_jobs, tol, policy)
+            if found is None:
+                return units
             if not len(found.violators) and beta == program.beta:
                 break
-            units = units + newcomers(stage, found.violators[: max(policy.new_units_of_many, len(units))], units)
-        size, count = policy.part_growth * size, policy.later_rounds
+            units = units + newcomers(stage, found.violators[: max(policy.new_units, len(units))], units)
+        size = policy.part_growth * size
     return units
 
 
@@ -62,7 +67,7 @@ def _part(program: ConvexProgram, size: int, rng: np.random.RandomState) -> Conv
 def descend_in_time(program: ConvexProgram, units: Units, policy: Policy, seconds: float, n_jobs: int | None) -> Units:
     """Descent in float32 and pruning in turn, the fewer steps the more expensive one is."""
     each = policy.seconds(max(descent_step(program, len(units)), 1.0))
-    steps = int(np.clip(seconds / each, policy.least_steps, policy.steps))
+    steps = int(np.clip(seconds / each, policy.piece, policy.steps))
     return alternate(
         program, units, steps=steps, piece=_PIECE, pruning_steps=policy.pruning_steps, dtype=np.float32, n_jobs=n_jobs,
         least_gain=policy.least_gain,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
@@ -13,6 +12,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
+from skconvrelu._warnings import warn
 from skconvrelu.cones.cone_faces import ConeFaces
 from skconvrelu.duality import lower_bound
 from skconvrelu.kernels.blas_threads import one_blas_thread
@@ -20,6 +20,7 @@ from skconvrelu.program import ConvexProgram, Index
 from skconvrelu.solution import Candidate, Solution, evaluate
 from skconvrelu.solvers import clarabel, mosek, scipy_cold_start, scipy_warm_start
 from skconvrelu.solvers._errors import SolverError, SolverUnavailableError
+from skconvrelu.stopping import current, due, grace, may_end_early, reason, under
 
 __all__ = [
     "SOLVERS",
@@ -99,9 +100,11 @@ def solve_program(
     ConvergenceWarning
         If a backend failed and the next one took over, or the gap stayed above ``tol`` times the objective.
     """
-    parts = independent_outputs(program)
+    parts, stop = independent_outputs(program), current()
     jobs = (
-        delayed(_solve_one)(part, solver, tol, max_iter, _part_of(start, blocks, k) if len(parts) > 1 else start)
+        delayed(under)(
+            stop, _solve_one, part, solver, tol, max_iter, _part_of(start, blocks, k) if len(parts) > 1 else start
+        )
         for k, (part, blocks) in enumerate(parts)
     )
     results = Parallel(n_jobs=n_jobs if len(parts) > 1 else 1)(jobs)
@@ -109,14 +112,14 @@ def solve_program(
     solution = Solution.combine(solutions, [blocks for _, blocks in parts]) if len(parts) > 1 else solutions[0]
     # warnings raised in a worker process would be lost: they travel as text
     for message in dict.fromkeys(result[1] for result in results if result[1]):
-        warnings.warn(message, ConvergenceWarning, stacklevel=3)
-    if not solution.is_optimal(tol):
-        warnings.warn(
+        warn(message, ConvergenceWarning)
+    if not solution.is_optimal(tol) and reason() != "interrupt":
+        warn(
             f"The duality gap is {solution.gap / max(solution.objective, 1e-300):.3g} of the objective, above tol={tol:.3g}, after "
             f"{solution.n_iter} iterations of the solver {solution.solver!r}. "
-            "Increase max_iter or tol, or scale the features; objective_ and dual_gap_ are exact for the point returned.",
+            f"Increase {'max_time' if due() else 'max_iter'} or tol, or scale the features; "
+            "objective_ and dual_gap_ are exact for the point returned.",
             ConvergenceWarning,
-            stacklevel=3,
         )
     return solution
 
@@ -144,8 +147,20 @@ def _solve_one(
     start: Solution | None,
     scipy_solve: Callable[..., Solution] = scipy_cold_start.solve,
 ) -> tuple[Solution, str]:
-    """One verified solution, never worse than the start or no units at all, and a warning where the scipy solver had to take over."""
-    solution, note = _solved(program, solver, tol, max_iter, start, scipy_solve)
+    """One verified solution, never worse than the start or no units at all, and a warning where the scipy solver had to take over.
+
+    Where work is to stop before there is one it is the start.
+    """
+    found = None
+    with may_end_early():
+        found = _solved(program, solver, tol, max_iter, start, scipy_solve)
+    if found is None:
+        if start is None:
+            start = Solution.unverified(program, np.zeros(0, dtype=np.intp), np.zeros((0, program.X.shape[1])))
+        with grace():
+            as_it_is = Candidate(start.blocks, start.coef, start.dual, 0, False)
+            return evaluate(program, as_it_is, solver=_name(choose_solver(solver))), ""
+    solution, note = found
     if not solution.is_optimal(tol):
         if start is not None:
             solution = solution.or_better(program, start.blocks, start.coef)
@@ -162,7 +177,7 @@ def _solved(
     scipy_solve: Callable[..., Solution],
 ) -> tuple[Solution, str]:
     chosen = choose_solver(solver)
-    name = chosen if isinstance(chosen, str) else getattr(chosen, "__name__", type(chosen).__name__)
+    name = _name(chosen)
     solve = SOLVERS[chosen].solve if isinstance(chosen, str) else chosen
     with one_blas_thread():
         if not _beats_zero(program, start):
@@ -187,6 +202,10 @@ def _solved(
             start = solution
         rescued = scipy_solve(program, tol=tol, max_iter=max_iter, start=start)
         return rescued, f"The solver {name!r} {reason}; the scipy solver took over."
+
+
+def _name(solver: str | Solve) -> str:
+    return solver if isinstance(solver, str) else getattr(solver, "__name__", type(solver).__name__)
 
 
 def _beats_zero(program: ConvexProgram, start: Solution | None) -> bool:

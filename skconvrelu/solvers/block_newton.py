@@ -19,6 +19,7 @@ from skconvrelu.program import ConvexProgram, Index
 from skconvrelu.solution import Candidate, Solution, evaluate
 from skconvrelu.solvers.block_systems import BlockSystems
 from skconvrelu.solvers.newton_system import BlockFits
+from skconvrelu.stopping import due
 
 Array = NDArray[np.float64]
 
@@ -53,7 +54,7 @@ def solve(
     """
     newton = BlockNewton(program, start, worth)
     beta = program.beta if start is not None and len(start.blocks) else newton.top_price()
-    while beta * _FALL > program.beta and newton.n_iter < max_iter and newton.pays(beta):
+    while beta * _FALL > program.beta and newton.n_iter < max_iter and newton.pays(beta) and not due():
         beta *= _FALL
         newton.run(beta, _ROUGH, max_iter)
     candidate = newton.run(program.beta, 0.5 * tol, max_iter)
@@ -122,13 +123,14 @@ class BlockNewton:
                 "beta %.1e: objective %.10g, gap %.1e, %d blocks, %d Newton steps so far",
                 beta, objective, gap / max(objective, 1e-300), len(self.blocks), self.n_iter,
             )  # fmt: skip
-            if candidate.converged or self.n_iter >= max_iter or in_vain >= _PATIENCE or not self.pays(beta):
+            ended = self.n_iter >= max_iter or in_vain >= _PATIENCE or due()
+            if candidate.converged or ended or not self.pays(beta):
                 return best
             # where pricings are in vain, each is to come after all that its blocks can do
             small = _SMALL * max(tol * objective, 0.0 if in_vain else _OF_LAST * gap)
             self._enter(program, V, prices)
             for _ in range(min(_STEPS, max_iter - self.n_iter)):
-                if not self.pays(beta):
+                if not self.pays(beta) or due():
                     break
                 expected = self._newton_step(program)
                 if expected <= small:

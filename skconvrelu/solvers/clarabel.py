@@ -11,6 +11,7 @@ from skconvrelu.solution import Solution, evaluate
 from skconvrelu.solvers._errors import SolverError, SolverUnavailableError
 from skconvrelu.solvers.conic import conic_form
 from skconvrelu.solvers.conic_form import ConicForm, ConicSolution
+from skconvrelu.stopping import seconds_left
 
 Array = NDArray[np.float64]
 
@@ -59,6 +60,7 @@ def solve_form(form: ConicForm, *, accuracy: float, max_iter: int) -> ConicSolut
     settings.verbose = False
     settings.max_iter = max_iter
     settings.max_threads = 1
+    settings.time_limit = seconds_left()
     settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = accuracy
     empty = sparse.csc_array((form.n_variables, form.n_variables))
     result = clarabel.DefaultSolver(empty, form.cost, matrix, b, [*head, *cones], settings).solve()

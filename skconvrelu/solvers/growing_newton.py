@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from skconvrelu.cones.cone_faces import FEASIBLE, ConeFaces
 from skconvrelu.program import ConvexProgram, Index
-from skconvrelu.solution import Candidate, Solution
+from skconvrelu.solution import Candidate, Solution, evaluate
 from skconvrelu.solvers.choice import DEFAULT, Choice
 from skconvrelu.solvers.proximal_newton import ProximalNewton
 from skconvrelu.solvers.working_set import Run, grow
+from skconvrelu.stopping import due, grace, may_end_early
 
 Array = NDArray[np.float64]
 
@@ -54,6 +55,10 @@ def solve(
     if start is None or not len(start.blocks):
         limit = max(1, int(_APPROACH * max_iter))
         start, n_iter = _approach(program, pricing, limit, choice.first)
+        if due():
+            with grace():
+                point = Candidate(start.blocks, start.coef, start.dual, n_iter, False)
+                return evaluate(program, point, solver="scipy", rtol=rtol)
         max_iter = max_iter if n_iter < limit else n_iter  # it would not be done in time
     working = _near(pricing(start.dual, program.beta, _LOOSE).prices, start.blocks, choice.first)
     first = start
@@ -87,14 +92,15 @@ def _approach(program: ConvexProgram, pricing: _Pricing, max_iter: int, least: i
     priced = pricing(program.zero_dual(), _FALL * program.beta, _LOOSE)
     beta = float(priced.prices.max())
     point, n_iter = _seed(program, priced), 0
-    while beta * _FALL > program.beta and n_iter < max_iter:
+    while beta * _FALL > program.beta and n_iter < max_iter and not due():
         beta *= _FALL
         working = _near(np.where(priced.prices > _HOT * beta, priced.prices, 0.0), point.blocks, least)
         newton = _on(replace(program, beta=beta), working, point, pricing)
         local = newton.run(tol=_ROUGH, max_iter=max_iter - n_iter)
         n_iter += newton.n_iter
         point = Solution.unverified(program, working[local.blocks], local.coef)
-        priced = pricing(local.dual, _HOT * _FALL * beta, _LOOSE)
+        with may_end_early():
+            priced = pricing(local.dual, _HOT * _FALL * beta, _LOOSE)
         logger.debug(
             "beta %.1e: working set of %d blocks, %d nonzero, %d Newton steps so far",
             beta, len(working), len(point.blocks), n_iter,

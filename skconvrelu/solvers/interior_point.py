@@ -20,6 +20,7 @@ from skconvrelu.program import ConvexProgram
 from skconvrelu.solution import Candidate, Solution
 from skconvrelu.solvers.loss_slacks import LossSlacks, SlackStep
 from skconvrelu.solvers.newton_system import BlockFits, FreeBlocks, NewtonSystem
+from skconvrelu.stopping import due
 
 Array = NDArray[np.float64]
 
@@ -123,7 +124,7 @@ class InteriorPoint:
                 if np.isfinite(merit) or gap < 0.98 * least[0] or infeasible < 0.98 * least[1]:
                     since_best, least = 0, (gap, infeasible)
             converged = merit <= tol
-            if converged or n_iter >= max_iter or since_best >= 40:
+            if converged or n_iter >= max_iter or since_best >= 40 or due():
                 break
             try:
                 with np.errstate(invalid="raise", divide="raise", over="raise"):

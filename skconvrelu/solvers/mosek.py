@@ -32,6 +32,7 @@ from skconvrelu.solvers._server import (
 )
 from skconvrelu.solvers.conic import conic_form
 from skconvrelu.solvers.conic_form import ConicForm, ConicSolution
+from skconvrelu.stopping import seconds_left
 
 __all__ = ["OPTSERVER_VARIABLE", "build_task", "is_available", "licence_problem", "solve", "solve_form"]
 
@@ -277,6 +278,8 @@ def _configure(mosek: Any, task: Any, accuracy: float, max_iter: int) -> None:
     # one thread: the result does not depend on the machine, and callers run programs side by side
     task.putintparam(mosek.iparam.num_threads, 1)
     task.putintparam(mosek.iparam.log, 0)
+    if np.isfinite(seconds_left()):
+        task.putdouparam(mosek.dparam.optimizer_max_time, seconds_left())
     server = optserver()
     if server:
         task.putoptserverhost(server)

@@ -25,6 +25,7 @@ from skconvrelu.solution import Candidate, Solution
 from skconvrelu.solvers.loss_maps import loss_map
 from skconvrelu.solvers.newton_system import BlockFits
 from skconvrelu.solvers.semismooth_system import SemismoothSystem
+from skconvrelu.stopping import Stopped, due, may_end_early
 
 Array = NDArray[np.float64]
 
@@ -87,7 +88,13 @@ class ProximalNewton:
         self.n_iter = 0
 
     def run(self, *, tol: float, max_iter: int) -> Candidate:
-        """Outer steps until the gap of the iterate is below ``tol`` times its objective, or nothing improves any more."""
+        """Outer steps until the gap of the iterate is below ``tol`` times its objective, or nothing improves any more.
+
+        Raises
+        ------
+        Stopped
+            If work is to stop before the first of them ends.
+        """
         program = self.program
         value = program.loss_value(self.F) + program.penalty(self.coef)
         best: Candidate | None = None
@@ -95,7 +102,14 @@ class ProximalNewton:
         z = self.F
         while True:
             z = self.loss.variables(z, self.dual)
-            point, primal, n_inner, solved = self._subproblem(z, value, tol, max_iter - self.n_iter)
+            found = None
+            with may_end_early():
+                found = self._subproblem(z, value, tol, max_iter - self.n_iter)
+            if found is None:
+                if best is None:
+                    raise Stopped
+                return replace(best, n_iter=self.n_iter)
+            point, primal, n_inner, solved = found
             z, self.dual = point.z, point.dual
             if solved or primal < value:
                 self.F, self.coef, self.c = point.F - point.residual, point.coef, point.c
@@ -108,7 +122,7 @@ class ProximalNewton:
             in_vain = 0 if gap < 0.9 * best_gap else in_vain + 1
             if best is None or gap < best_gap:
                 best, best_gap = candidate, gap
-            if candidate.converged or self.n_iter >= max_iter or in_vain >= _PATIENCE:
+            if candidate.converged or self.n_iter >= max_iter or in_vain >= _PATIENCE or due():
                 return replace(best, n_iter=self.n_iter)
             self._adapt(n_inner, solved)
 
@@ -140,7 +154,7 @@ class ProximalNewton:
             solved = step > 0 and gap <= max(
                 _INEXACT * (value - primal), _FLOOR * tol * value, 1e-15 * abs(point.merit)
             )
-            if solved or step >= min(_INNER, max_steps) or crawled >= _CRAWLS:
+            if solved or step >= min(_INNER, max_steps) or crawled >= _CRAWLS or due():
                 break
             moved, length = self._newton_step(point)
             crawled = crawled + 1 if length < _CRAWL else 0

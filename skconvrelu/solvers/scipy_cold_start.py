@@ -11,6 +11,7 @@ from skconvrelu.program import ConvexProgram
 from skconvrelu.solution import Solution
 from skconvrelu.solvers import block_newton, growing_newton, working_set
 from skconvrelu.solvers.choice import DEFAULT, Choice, strength_of
+from skconvrelu.stopping import due
 
 
 def solve(
@@ -28,7 +29,7 @@ def solve(
             newton = _in_cones if program.constrained else _without_cones
             solution = newton(program, tol, max_iter, start, choice)
             if solution is not None:
-                if solution.is_optimal(tol) or solution.n_iter >= max_iter:
+                if solution.is_optimal(tol) or solution.n_iter >= max_iter or due():
                     return solution
                 spent = solution.n_iter
     solution = working_set.solve(program, tol=tol, max_iter=max_iter - spent, start=start, choice=choice)
@@ -49,10 +50,8 @@ def _without_cones(
     program: ConvexProgram, tol: float, max_iter: int, start: Solution | None, choice: Choice
 ) -> Solution | None:
     """By Newton's method on the nonzero blocks, as far as it pays; None where it does not."""
-    worth, strength = choice.worth_without(program), strength_of(program)
+    worth, strength = choice.solve_work(program), strength_of(program)
     steps = choice.steps_without_cones(strength)
-    if strength < choice.weakest or not block_newton.pays(
-        program, choice.first, choice.typical / strength, worth, steps
-    ):
+    if not block_newton.pays(program, choice.first, choice.strong / strength, worth, steps):
         return None
     return block_newton.solve(program, tol=tol, max_iter=max_iter, worth=choice.more * worth, start=start)

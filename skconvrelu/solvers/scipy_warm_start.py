@@ -16,6 +16,7 @@ from skconvrelu.solvers import working_set
 from skconvrelu.solvers.choice import DEFAULT, Choice
 from skconvrelu.solvers.interior_point import InteriorPoint
 from skconvrelu.solvers.proximal_newton import ProximalNewton
+from skconvrelu.stopping import due
 
 
 def solve(
@@ -28,7 +29,8 @@ def solve(
     # where it breaks down the interior point, whose matrices are lifted and steps shorter, takes over
     with suppress(np.linalg.LinAlgError):
         solution = _proximal(program, tol, max_iter, start, choice)
-    if solution is not None and (solution.is_optimal(tol) or choice.is_large(program) or solution.n_iter >= max_iter):
+    enough = solution is not None and (solution.is_optimal(tol) or solution.n_iter >= max_iter or due())
+    if solution is not None and (enough or choice.is_large(program)):
         return solution
     finished = working_set.solve_all(program, tol=tol, max_iter=max_iter, start=solution or start, choice=choice)
     return finished if solution is None else replace(finished, n_iter=solution.n_iter + finished.n_iter)
@@ -40,7 +42,7 @@ def _proximal(program: ConvexProgram, tol: float, max_iter: int, start: Solution
     reach = tol if program.loss.smooth else max(tol, choice.kinked)
     candidate = ProximalNewton(program, start).run(tol=0.5 * reach, max_iter=max_iter)
     solution = evaluate(program, candidate, solver="scipy", rtol=rtol)
-    if program.loss.smooth or solution.is_optimal(tol):
+    if program.loss.smooth or solution.is_optimal(tol) or due():
         return solution
     near = np.flatnonzero(price_bounds(program, candidate, rtol=1e-3) > choice.near * program.beta)
     near = np.union1d(near, solution.blocks)

@@ -18,6 +18,7 @@ from skconvrelu.program import ConvexProgram, Index
 from skconvrelu.solution import Candidate, Solution, evaluate, price_bounds
 from skconvrelu.solvers.choice import DEFAULT, Choice
 from skconvrelu.solvers.interior_point import InteriorPoint
+from skconvrelu.stopping import due, grace, may_end_early
 
 Array = NDArray[np.float64]
 #: ``run(tol=..., max_iter=...)`` over some blocks, numbered among themselves; its candidate counts its own iterations, and another run
@@ -82,15 +83,22 @@ def grow(
         n_iter += local.n_iter
         slack = max(0.1 * round_tol, rtol)
         inside = replace(local, blocks=working[local.blocks], priced=working[local.priced], n_iter=n_iter)
-        prices, candidate = price(inside, slack)
+        priced = None
+        with may_end_early():
+            priced = price(inside, slack)
+        if priced is None:
+            with grace():
+                return evaluate(program, inside, solver=solver, rtol=rtol), inside.dual
+        prices, candidate = priced
         entering = largest_outside(prices, working, program.beta * (1.0 + slack), max(most, len(working)))
         logger.debug(
             "working set of %d of %d blocks, %d enter, tolerance %.1e, %d iterations so far",
             len(working), program.n_blocks, len(entering), round_tol, n_iter,
         )  # fmt: skip
-        if not len(entering) or n_iter >= max_iter:
+        ended = n_iter >= max_iter or due()
+        if not len(entering) or ended:
             solution = evaluate(program, candidate, solver=solver, rtol=rtol)
-            if round_tol <= tol or not local.converged or n_iter >= max_iter or solution.is_optimal(tol):
+            if round_tol <= tol or not local.converged or ended or solution.is_optimal(tol):
                 return solution, candidate.dual
             round_tol = tol
             continue
@@ -137,14 +145,14 @@ def solve_all(
 ) -> Solution:  # fmt: skip
     """One direct interior-point solve over all blocks, from ``start`` if there is one; ``used`` iterations were spent before.
 
-    From a rough start it may hardly move; then it begins anew without.
+    From a rough start it may hardly move; after ten times as many iterations as it takes, it begins anew without.
     """
     left = max(max_iter - used, 1)
-    most = left if start is None else min(left, choice.from_start)
+    most = left if start is None else min(left, int(10 * choice.iterations))
     candidate = InteriorPoint(program, start).run(tol=0.5 * tol, max_iter=most)
     candidate = replace(candidate, n_iter=used + candidate.n_iter)
     solution = evaluate(program, candidate, solver="scipy", rtol=min(1e-9, 0.01 * tol))
-    if most == left or candidate.n_iter < used + most or solution.is_optimal(tol):
+    if most == left or candidate.n_iter < used + most or solution.is_optimal(tol) or due():
         return solution
     anew = solve_all(program, tol=tol, max_iter=max_iter, used=candidate.n_iter, choice=choice)
     return anew if anew.gap <= solution.gap else replace(solution, n_iter=anew.n_iter)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
@@ -24,6 +23,7 @@ from skconvrelu._checks import (
     check_rng,
     check_vector,
 )
+from skconvrelu._warnings import warn
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.theory._setting import check_margin_network
 
@@ -214,9 +214,7 @@ def _integrated(solver: LSODA, flow: _Flow, grid: Array, max_steps: int, min_log
             break
         message = solver.step()
         if solver.status == "failed":
-            warnings.warn(
-                f"The gradient flow stopped at time {solver.t:.6g}: {message}", ConvergenceWarning, stacklevel=3
-            )
+            warn(f"The gradient flow stopped at time {solver.t:.6g}: {message}", ConvergenceWarning)
             break
         inside = grid[(grid > solver.t_old) & (grid < solver.t)]
         if len(inside):
@@ -225,11 +223,10 @@ def _integrated(solver: LSODA, flow: _Flow, grid: Array, max_steps: int, min_log
         if flow.log_loss(flow.outputs(solver.y)) <= min_log_loss:
             break
     else:
-        warnings.warn(
+        warn(
             f"The gradient flow took max_steps={max_steps} steps and stopped at time {solver.t:.6g} of {solver.t_bound:.6g}: increase "
             "max_steps or rtol, or shorten duration.",
             ConvergenceWarning,
-            stacklevel=3,
         )
     if solver.t > times[-1]:
         times.append(float(solver.t))

@@ -174,7 +174,7 @@ def nonconvex_kkt(
     method: str = "search",
     tol: float = 1e-3,
     kink_tol: float = 1e-4,
-    time_limit: float | None = None,
+    max_time: float | None = None,
     random_state: Any = None,
 ) -> NonconvexKKT:
     """KKT conditions of ``min (||W1||^2 + ||w2||^2) / 2`` subject to ``y_i f(x_i) >= 1``, and the dual certificate of its multipliers.
@@ -199,7 +199,7 @@ def nonconvex_kkt(
     kink_tol : float, default=1e-4
         Hidden value, relative to the largest one of the unit, at which a sample counts as lying on the unit's hyperplane. Trained networks
         know their kinks to the root of their accuracy.
-    time_limit : float, default=None
+    max_time : float, default=None
         Seconds for "exact".
     random_state : int, RandomState instance or None, default=None
         Of the search.
@@ -226,15 +226,13 @@ def nonconvex_kkt(
     """
     X = check_matrix(X)
     codes = check_labels(y, len(X))
-    check_method(method, time_limit)
+    check_method(method, max_time)
     tol, kink_tol = check_number(tol, "tol", above=0.0), check_number(kink_tol, "kink_tol")
     W, w = _scaled(network, X, codes)
     multipliers, residual = _multipliers(W, w, X, codes, kink_tol)
     dual = codes * multipliers
     value = 0.5 * float(np.square(W).sum() + np.square(w).sum())
-    sides = [
-        support_function(X, s, method=method, time_limit=time_limit, random_state=random_state) for s in (dual, -dual)
-    ]
+    sides = [support_function(X, s, method=method, max_time=max_time, random_state=random_state) for s in (dual, -dual)]
     found = max(side.value for side in sides)
     uppers = [side.upper for side in sides if side.upper is not None]
     bound = max(uppers) if len(uppers) == 2 else None

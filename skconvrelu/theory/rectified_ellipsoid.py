@@ -59,7 +59,7 @@ class Support(NamedTuple):
 
 
 def support_function(
-    X: Any, dual_coef: Any, *, method: str = "exact", time_limit: float | None = None, random_state: Any = None
+    X: Any, dual_coef: Any, *, method: str = "exact", max_time: float | None = None, random_state: Any = None
 ) -> Support:
     """``max_{||u|| <= 1} lambda' (X u)_+``, the price of the best hidden unit of positive output weight.
 
@@ -71,7 +71,7 @@ def support_function(
         ``lambda``; with ``-lambda`` for units of negative output weight.
     method : {"exact", "search"}, default="exact"
         "exact" is branch and bound, exponential in the rank of X and able to stop with a valid bound; "search" climbs from many starts.
-    time_limit : float, default=None
+    max_time : float, default=None
         Seconds for "exact".
     random_state : int, RandomState instance or None, default=None
         Draws the starts of "search".
@@ -91,7 +91,7 @@ def support_function(
     >>> round(support_function([[3.0, 4.0]], [1.0]).value, 12)
     5.0
     """
-    check_method(method, time_limit)
+    check_method(method, max_time)
     rng = check_rng(random_state)
     X = check_matrix(X)
     dual = check_vector(dual_coef, "dual_coef")
@@ -100,7 +100,7 @@ def support_function(
             f"dual_coef must be finite with one value for each of the {len(X)} samples, got shape {dual.shape}."
         )
     if method == "exact":
-        found = exact_price(X, dual, time_limit=time_limit)
+        found = exact_price(X, dual, max_time=max_time)
         return Support(max(found.lower, 0.0), max(found.upper, 0.0), found.unit)
     starts = np.vstack([rng.standard_normal((_STARTS * X.shape[1], X.shape[1])), dual @ X, (np.maximum(dual, 0.0)) @ X])
     best = climb(X, dual, climb(X, dual, starts), schedule=SETTLE)
@@ -162,10 +162,10 @@ class RectifiedEllipsoid(ByValue):
             U *= rng.uniform(size=(n_points, 1)) ** (1.0 / d)
         return np.maximum(U @ self.X.T, 0.0)
 
-    def support(self, direction: Any, *, method: str = "exact", time_limit: float | None = None) -> Support:
+    def support(self, direction: Any, *, method: str = "exact", max_time: float | None = None) -> Support:
         """Support function, see :func:`support_function`; also that of the convex hull."""
         direction = self._checked(direction, "direction")
-        return support_function(self.X, direction, method=method, time_limit=time_limit, random_state=0)
+        return support_function(self.X, direction, method=method, max_time=max_time, random_state=0)
 
     def spikes(self) -> Array:
         """Extreme points on the coordinate axes, (n_samples, n_samples): row i is the largest multiple of e_i in the set.

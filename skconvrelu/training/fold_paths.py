@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from skconvrelu.search.beta_path import follow
 from skconvrelu.search.units import Units, signed_axes
 from skconvrelu.solution import Solution
 from skconvrelu.solvers import independent_outputs, solve_program
+from skconvrelu.stopping import due, seconds_left, until
 from skconvrelu.training.trained import Options
 
 Array = NDArray[np.float64]
@@ -46,7 +48,10 @@ class PenaltyPath:
     seed: int
 
     def advance(self, betas: list[float], start: Point | None) -> list[Point]:
-        """Points at the penalties, from the point before them; random numbers depend on the seed and the first penalty only."""
+        """Points at the penalties, from the point before them; random numbers depend on the seed and the first penalty only.
+
+        Where work is to stop, at the first of the penalties only.
+        """
         with one_blas_thread():
             return self._search(betas, start) if self.searches else self._solve(betas, start)
 
@@ -57,7 +62,7 @@ class PenaltyPath:
         found = follow(self.program, self.gates, inward, rng, units, policy=self.options.policy)
         return [
             Point(beta, units, program.best_intercept(units.outputs(program.X)))
-            for beta, (program, units) in zip(betas, found, strict=True)
+            for beta, (program, units) in zip(betas, found, strict=False)
         ]
 
     def _solve(self, betas: list[float], start: Point | None) -> list[Point]:
@@ -73,6 +78,8 @@ class PenaltyPath:
             )
             units = Units(solution.coef, program.block_directions[solution.blocks])
             points.append(Point(beta, units, solution.intercept, solution.blocks))
+            if due():
+                break
         return points
 
 
@@ -127,6 +134,7 @@ class Fold:
         )
 
 
-def advance(path: PenaltyPath, betas: list[float], start: Point | None) -> list[Point]:
-    """:meth:`PenaltyPath.advance` as a function, which workers on other machines can import."""
-    return path.advance(betas, start)
+def advance(path: PenaltyPath, betas: list[float], start: Point | None, left: int = 1) -> list[Point]:
+    """:meth:`PenaltyPath.advance` as a function, which workers can import, in an equal share of the time for ``left`` such in a row."""
+    with until(time.monotonic() + seconds_left() / left):
+        return path.advance(betas, start)

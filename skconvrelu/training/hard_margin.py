@@ -8,7 +8,6 @@ lowered until the network, scaled to a margin of one, meets the dual bound.
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -16,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
+from skconvrelu._warnings import warn
 from skconvrelu.losses import HardMargin, Hinge
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.units import Units, units_of
+from skconvrelu.stopping import due
 from skconvrelu.training.trained import Trained
 
 Array = NDArray[np.float64]
@@ -83,18 +84,20 @@ def max_margin(program: ConvexProgram, solve: Solve, tol: float, start: Units | 
                 best, gap = scaled, own_gap
             if in_vain >= _VAIN:  # smaller penalties only cost digits
                 break
+        if due():
+            break
         beta *= _FACTOR
     if best is None:
         raise NotSeparated(
-            "loss='hard_margin' needs arrangements that separate the classes, and none were found; use more arrangements, "
+            f"loss='hard_margin' needs arrangements that separate the classes, and none were found{' within max_time' if due() else ''}; "
+            f"use more {'time' if due() else 'arrangements'}, "
             "refine=True, or a loss that lets samples violate the margin, such as 'hinge'."
         )
-    warnings.warn(
+    warn(
         f"The sum of norms {best.solution.objective:.6g} for a margin of one has a relative gap of {gap:.2g}, above tol={tol:.3g}, at "
-        "every penalty that was tried. Increase refine, max_iter or tol, or scale the features; objective_ and certificate_ are exact for "
-        "the point returned.",
+        f"every penalty that was tried. Increase {'max_time' if due() else 'refine'}, max_iter or tol, or scale the features; "
+        "objective_ and certificate_ are exact for the point returned.",
         ConvergenceWarning,
-        stacklevel=2,
     )
     return best
 

@@ -28,11 +28,10 @@ def largest_beta(program: ConvexProgram, policy: Policy = DEFAULT) -> float:
     Over all arrangements it does not depend on the sampler. Zero when no unit can gain anything.
     """
     if not program.constrained:
-        return program.beta_max(at_least=0.0)
+        return program.beta_max()
     many = policy.has_many_rows(program)
-    return program.beta_max(
-        at_least=searched_max_price(program.X, program.zero_dual(), program.patterns, ascending=many)
-    )
+    largest = searched_max_price(program.X, program.zero_dual(), program.patterns, ascending=many)
+    return largest if largest > program.least_price() else 0.0
 
 
 def given_beta(problem: Problem, program: ConvexProgram, beta: float) -> float:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import NDArray
-from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.exceptions import ConvergenceWarning, UndefinedMetricWarning
 
+from skconvrelu._warnings import warn
+from skconvrelu.stopping import current, due, reason, under
 from skconvrelu.training.fold_paths import Fold, Point, advance
 
 Array = NDArray[np.float64]
@@ -68,15 +69,25 @@ class _Paths:
     stopped: bool = False
 
     def train(self, betas: list[float]) -> None:
-        """All folds at the penalties given (falling), each from its point at the next larger one."""
+        """All folds at the penalties given (falling), each from its point at the next larger one.
+
+        Where work is to stop, at those that all folds come to; that is one of them at least.
+        """
         above = min((b for b in self.points if b > betas[0]), default=None)
-        tasks = [
-            delayed(advance)(path, betas, None if above is None else self.points[above][f][k])
+        begin = [
+            (path, None if above is None else self.points[above][f][k])
             for f, fold in enumerate(self.folds)
             for k, path in enumerate(fold.paths)
         ]
-        done = iter(Parallel(n_jobs=self.n_jobs)(tasks))
-        by_fold = [[next(done) for _ in fold.paths] for fold in self.folds]
+        stop, at_once = current(), effective_n_jobs(self.n_jobs)
+        tasks = (
+            delayed(under)(stop, advance, path, betas, point, -(-(len(begin) - i) // at_once))
+            for i, (path, point) in enumerate(begin)
+        )
+        done = Parallel(n_jobs=self.n_jobs)(tasks)
+        betas = betas[: min(map(len, done))]
+        each = iter(done)
+        by_fold = [[next(each) for _ in fold.paths] for fold in self.folds]
         for i, beta in enumerate(betas):
             self.points[beta] = [[points[i] for points in fold] for fold in by_fold]
             joined = self.joined(beta)
@@ -86,7 +97,7 @@ class _Paths:
                 beta, _mean(np.array(self.scores[beta])), standard_error(np.array(self.scores[beta])),
                 np.mean([len(point.units) for point in joined]),
             )  # fmt: skip
-        self.stopped = self.observe(betas, np.array([self.scores[b] for b in betas])) or self.stopped
+        self.stopped = self.observe(betas, np.array([self.scores[b] for b in betas])) or self.stopped or due()
 
     def joined(self, beta: float) -> list[Point]:
         """Each fold's point of all outputs together."""
@@ -146,6 +157,8 @@ def select_beta(
     -----
     UndefinedMetricWarning
         If some are not; :func:`comparable` says what counts then.
+    ConvergenceWarning
+        If a time limit ended it.
     """
     begin = time.monotonic()
     paths = _Paths(folds, score, observe, n_jobs)
@@ -159,12 +172,19 @@ def select_beta(
         centre = int(np.searchsorted(-grid, -betas[_choose(scores, one_standard_error=False)]))
         near = [float(b) for b in grid[max(0, centre - _COARSE + 1) : centre + _COARSE] if float(b) not in paths.scores]
         for beta in near:
-            paths.train([beta])
+            if not paths.stopped:
+                paths.train([beta])
     betas, scores = paths.table()
     n_fits = len(betas) * len(folds)
     seconds = time.monotonic() - begin
     chosen = _choose(scores, one_standard_error=one_standard_error)
     _warn_of_undefined(betas, scores)
+    if reason() == "max_time":
+        warn(
+            f"max_time ended the choice of beta after {len(betas)} penalties, down to {betas[-1]:.3g}. Increase max_time, or choose among "
+            "fewer betas or with fewer folds.",
+            ConvergenceWarning,
+        )
     logger.info("beta %.4g of %d tried, %d fits in %.1f s", betas[chosen], len(betas), n_fits, seconds)
     return Selection(betas, scores, chosen, n_fits, seconds, paths.joined(float(betas[chosen])))
 
@@ -222,9 +242,8 @@ def _warn_of_undefined(betas: Array, scores: Array) -> None:
     left_out = [f"folds {np.flatnonzero(undefined.all(axis=0)).tolist()}"] if undefined.all(axis=0).any() else []
     last = betas[np.isnan(mean_scores(comparable(scores)))]
     left_out += [f"penalties {', '.join(f'{beta:.4g}' for beta in last)}"] if len(last) else []
-    warnings.warn(
+    warn(
         f"scoring gave no finite number for {undefined.sum()} of {undefined.size} scores of cv; the choice of beta compares penalties on "
         f"the same folds and leaves out {' and '.join(left_out) or 'folds that not all of them share'}.",
         UndefinedMetricWarning,
-        stacklevel=6,
     )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
-import warnings
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
+from skconvrelu._warnings import warn
 from skconvrelu.arrangements._enumeration import enumeration_error
 from skconvrelu.certificate import Certificate
 from skconvrelu.losses import HardMargin
@@ -24,9 +23,10 @@ from skconvrelu.search.per_output import refine_outputs
 from skconvrelu.search.pricing import search_violators
 from skconvrelu.search.proof import prove
 from skconvrelu.search.tally import Tally
-from skconvrelu.search.units import Units, units_of
+from skconvrelu.search.units import Units, no_units, units_of
 from skconvrelu.solution import OUTSIDE, Solution
 from skconvrelu.solvers import polish, solve_program
+from skconvrelu.stopping import due, may_end_early, reason, seconds_left
 from skconvrelu.training.hard_margin import NotSeparated, max_margin
 from skconvrelu.training.trained import Options, Trained
 
@@ -79,6 +79,7 @@ def _over_given(
         lower_bound_proven=None if error is None else min(solution.dual_objective, solution.objective),
         n_arrangements=gates.shape[1],
         n_units=len(solution.blocks),
+        stopped=None if solution.is_optimal(options.tol) else reason(),
     )
     return Trained(program, solution, gates, certificate, [solution.objective])
 
@@ -91,25 +92,21 @@ def searched(
     rng: np.random.RandomState,
     start: Units | None = None,
     observe: Observe | None = None,
-    deadline: float | None = None,
 ) -> Trained:
-    """Search over all arrangements, starting from those at hand and the units ``start`` (program coordinates).
-
-    It ends with the round that meets the ``deadline``, a value of ``time.monotonic()``.
-    """
+    """Search over all arrangements, starting from those at hand and the units ``start`` (program coordinates)."""
     if not isinstance(program.loss, HardMargin):
-        trained, found = _over_all(problem, program, gates, options, rng, start, observe, deadline)
-        _warn(found, options, deadline)
+        trained, found = _over_all(problem, program, gates, options, rng, start, observe)
+        _warn(found, options)
         return trained
     last: list[Refined] = []
 
     def solve(hinge: ConvexProgram, units: Units | None) -> Trained:
-        trained, found = _over_all(problem, hinge, gates, options, rng, units, deadline=deadline)
+        trained, found = _over_all(problem, hinge, gates, options, rng, units)
         last[:] = [found]
         return trained
 
     trained = max_margin(program, solve, options.tol, start)
-    _warn(last[0], options, deadline)
+    _warn(last[0], options)
     return trained
 
 
@@ -121,11 +118,10 @@ def _over_all(
     rng: np.random.RandomState,
     start: Units | None,
     observe: Observe | None = None,
-    deadline: float | None = None,
 ) -> tuple[Trained, Refined]:
     found = refine_outputs(
         program, problem.gates_inward(gates.T), _polisher(options), start=start, tol=options.tol,
-        max_rounds=options.rounds, rng=rng, policy=options.policy, n_jobs=options.n_jobs, observe=observe, deadline=deadline,
+        max_rounds=options.rounds, rng=rng, policy=options.policy, n_jobs=options.n_jobs, observe=observe,
     )  # fmt: skip
     return _as_trained(problem, found, gates), found
 
@@ -140,11 +136,10 @@ def _polisher(options: Options) -> Polish:
 
 def _check_cones(violation: float) -> None:
     if violation > OUTSIDE:
-        warnings.warn(
+        warn(
             f"A vector of convex_coef_ is outside its cone, by {violation:.1g} of the longest; the network, "
             "its objective and the bounds are not affected. Scale the features, or leave out samples of next to no weight.",
             ConvergenceWarning,
-            stacklevel=7,
         )
 
 
@@ -180,6 +175,7 @@ def _as_trained(problem: Problem, found: Refined, sampled: Array) -> Trained:
         recall=found.recall,
         unseen=found.unseen,
         n_rounds=len(found.objectives),
+        stopped=found.stopped,
     )
     gates = np.ascontiguousarray(problem.gates_outward(found.gates).T)
     if not found.program.shared:
@@ -188,63 +184,61 @@ def _as_trained(problem: Problem, found: Refined, sampled: Array) -> Trained:
     return Trained(found.program, solution, gates, certificate, found.objectives)
 
 
-def _warn(found: Refined, options: Options, deadline: float | None) -> None:
+def _warn(found: Refined, options: Options) -> None:
     for note in dict.fromkeys(found.notes):
-        warnings.warn(note, ConvergenceWarning, stacklevel=6)
-    if found.converged:
+        warn(note, ConvergenceWarning)
+    if found.converged or found.stopped == "interrupt":
         return
     objective, tried = found.solution.objective, f"tol={options.tol:.3g}, after {len(found.objectives)} rounds"
     gap = (objective - found.bound) / max(objective, 1e-300)
-    remedy = "time_limit" if deadline is not None and time.monotonic() > deadline else "refine"
-    if found.in_vain:
+    remedy = "max_time" if found.stopped else "refine"
+    if found.in_vain and not found.stopped:
         what = (
             f"The search found only {found.recall:.0%} of the units that it knows again, so that a gap below {tried}, is no "
             "evidence. Scale the features, for instance by StandardScaler, increase beta, or let certify look further"
         )
     else:
+        when = "max_time ended the search. " if found.stopped else ""
         what = (
-            f"The gap over all arrangements, as searched, is {gap:.3g} of the objective, above {tried}. "
+            f"{when}The gap over all arrangements, as searched, is {gap:.3g} of the objective, above {tried}. "
             f"Increase {remedy} or tol, or scale the features"
         )
-    warnings.warn(
-        f"{what}; objective_ and certificate_ are exact for the point returned.", ConvergenceWarning, stacklevel=6
-    )
+    warn(f"{what}; objective_ and certificate_ are exact for the point returned.", ConvergenceWarning)
 
 
 def sharpen(
     problem: Problem, trained: Trained, dual: Array, options: Options, rng: np.random.RandomState,
-    *, method: str, time_limit: float | None,
+    *, method: str,
 ) -> Trained:  # fmt: skip
     """More evidence ("search") or a proof ("exact") for a fit; where a better arrangement turns up the fit goes on with it."""
-    deadline = None if time_limit is None else time.monotonic() + time_limit
     for _ in range(options.policy.max_rounds):
         program = trained.program
         units = units_of(trained.program, trained.solution)
         if method == "exact":
             level = violation_level(program, options.tol)
-            proof = prove(program, dual, units, level=level, deadline=deadline)
+            proof = prove(program, dual, units, level=level, seconds=seconds_left())
             bound, violators = searched_bound(program, dual, proof.upper), proof.violators
             known = trained.certificate.lower_bound_proven
             bound = bound if known is None else max(bound, known)
             certificate = replace(trained.certificate, lower_bound_proven=min(bound, trained.certificate.objective))
         else:
-            certificate, violators = _more_evidence(program, trained.certificate, dual, units, rng, options, deadline)
+            certificate, violators = _more_evidence(program, trained.certificate, dual, units, rng, options)
         trained = replace(trained, certificate=certificate)
-        if not len(violators) or (deadline is not None and time.monotonic() > deadline):
+        if not len(violators) or due():
             return trained
         proven = trained.certificate.lower_bound_proven
         try:
             better = searched(
                 problem, program, trained.gates, replace(options, rounds=options.rounds or options.policy.max_rounds), rng,
-                start=units + newcomers(program, violators, units), deadline=deadline,
+                start=units + newcomers(program, violators, units),
             )  # fmt: skip
         except NotSeparated:
-            if deadline is None or time.monotonic() <= deadline:
+            if not due():
                 raise
             return trained  # none in time
         if better.solution.objective >= trained.solution.objective * (1.0 - 1e-9):
             # a violation too small to be worth anything: the proof that stopped at it left a coarse bound
-            return trained if method == "search" else _tightened(trained, dual, deadline)
+            return trained if method == "search" else _tightened(trained, dual)
         # a bound that was proven for one dual point bounds the optimum, whatever the fit
         bounds = [bound for bound in (proven, better.certificate.lower_bound_proven) if bound is not None]
         trained = replace(
@@ -254,9 +248,11 @@ def sharpen(
     return trained
 
 
-def _tightened(trained: Trained, dual: Array, deadline: float | None) -> Trained:
+def _tightened(trained: Trained, dual: Array) -> Trained:
     """The proven bound with every side bounded as tightly as time allows."""
-    proof = prove(trained.program, dual, units_of(trained.program, trained.solution), level=None, deadline=deadline)
+    proof = prove(
+        trained.program, dual, units_of(trained.program, trained.solution), level=None, seconds=seconds_left()
+    )
     known = trained.certificate.lower_bound_proven
     bound = min(searched_bound(trained.program, dual, proof.upper), trained.certificate.objective)
     tight = bound if known is None else max(bound, known)
@@ -265,29 +261,34 @@ def _tightened(trained: Trained, dual: Array, deadline: float | None) -> Trained
 
 def _more_evidence(
     program: ConvexProgram, certificate: Certificate, dual: Array, units: Units, rng: np.random.RandomState,
-    options: Options, deadline: float | None,
+    options: Options,
 ) -> tuple[Certificate, Units]:  # fmt: skip
-    """Independent starts until the recall is 0.95 or a violation is met, for at most 20 batches or until the deadline."""
-    rediscovered, largest = np.zeros(len(units), dtype=bool), 0.0
+    """Independent starts until the recall is 0.95 or a violation is met, for at most 20 batches."""
+    rediscovered, largest, violators = np.zeros(len(units), dtype=bool), 0.0, no_units(program)
     tally = Tally.empty(program.X.shape[1], program.Y.shape[1])
     level = violation_level(program, options.tol)
     most = max(16, 800 // program.Y.shape[1])
     for batch in range(20):
-        # where time is limited the first batches are small ones, for only whole ones can be timed
-        count = most if deadline is None else min(most, 16 * 2**batch)
-        found = search_violators(
-            program, dual, units, rng, n_starts=count, level=level, policy=options.policy,
-            neighbours=batch == 0, from_gates=batch % 2 == 1, walks=True, n_jobs=options.n_jobs,
-        )  # fmt: skip
-        rediscovered |= found.rediscovered
-        tally, largest = tally + found.tally, max(largest, found.largest)
-        recall = recall_of(rediscovered[found.known], tally)
-        late = deadline is not None and time.monotonic() > deadline
-        if len(found.violators) or recall >= 0.95 or late:
+        # where time is limited the first batches are small ones, for only whole ones count
+        count = most if seconds_left() == np.inf else min(most, 16 * 2**batch)
+        found = None
+        with may_end_early():
+            found = search_violators(
+                program, dual, units, rng, n_starts=count, level=level, policy=options.policy,
+                neighbours=batch == 0, from_gates=batch % 2 == 1, walks=True, n_jobs=options.n_jobs,
+            )  # fmt: skip
+        if found is None:
             break
+        rediscovered |= found.rediscovered
+        tally, largest, violators = tally + found.tally, max(largest, found.largest), found.violators
+        recall = recall_of(rediscovered[found.known], tally)
+        if len(found.violators) or recall >= 0.95:
+            break
+    if not tally.n_starts:
+        return certificate, no_units(program)
     bound = searched_bound(program, dual, largest)
     sharper = replace(
         certificate, lower_bound_searched=min(bound, certificate.objective), n_starts=tally.n_starts,
         largest_price=largest / program.beta, recall=recall, unseen=tally.unseen,
     )  # fmt: skip
-    return sharper, found.violators
+    return sharper, violators
