@@ -1,9 +1,10 @@
 """Which defaults? One at a time is changed, and what that does to rows held out of the training rows, or to the search, is measured.
 
-``python -m benchmarks.defaults`` prints two tables over the six regression and the twenty ``fd-`` sets, a line a change, geometric
+``python -m benchmarks.defaults`` prints three tables over the six regression and the twenty ``fd-`` sets, a line a change, geometric
 means over sets of what a change does relative to the defaults (below one is better than they are), with standard errors. "choice":
 the estimators that choose beta, trained on at most a hundred of the official training rows and scored on at most 2000 others of
-them; no test row is read. "search": the plain estimators at beta="auto", tol 1e-3, objective and seconds of the whole fit. Defaults
+them; no test row is read. "tol": the plain estimators at beta="auto", trained and scored in the same way. "search": the plain estimators
+at beta="auto", tol 1e-3, objective and seconds of the whole fit. Defaults
 that are no parameter are numbers of :class:`skconvrelu.policy.Policy`. One BLAS thread; all changes of a set run in one process, and
 what is in the file named by ``--results``, a JSON line a set, is not run again.
 """
@@ -72,6 +73,11 @@ CHOICE = (
     Change("path_pricings=1 (4)", policy={"path_pricings": 1}),
     Change("path_starts=10 (50)", policy={"path_starts": 10}),
 )
+TOL = (
+    Change("defaults", {"tol": 1e-4}),
+    Change("tol=1e-4, another random_state", {"tol": 1e-4, "random_state": 1}),
+    *(Change(f"tol={tol:g}", {"tol": tol}) for tol in (1e-3, 1e-2, 3e-2, 1e-1)),
+)
 SEARCH = (
     Change("defaults"),
     Change("defaults, another random_state", {"random_state": 1}),
@@ -105,12 +111,22 @@ def prepared(name: str, rows: int, seed: int) -> tuple[np.ndarray, ...]:
 
 def choice(name: str, rows: int, seed: int) -> Measures:
     """Measures of each change on one set."""
+    kind = ConvexReLURegressorCV if name in REGRESSION else ConvexReLUClassifierCV
+    return scored(name, CHOICE, kind, rows, seed)
+
+
+def tol(name: str, rows: int, seed: int) -> Measures:
+    """Measures of each change on one set."""
+    return scored(name, TOL, estimator_for(name in REGRESSION), rows, seed)
+
+
+def scored(name: str, changes: tuple[Change, ...], kind: Any, rows: int, seed: int) -> Measures:
+    """Seconds, and errors on rows that were held out."""
     X, y, V, v = prepared(name, rows, seed)
     found = {}
-    for change in CHOICE:
+    for change in changes:
         if change.classes_only and name in REGRESSION:
             continue
-        kind = ConvexReLURegressorCV if name in REGRESSION else ConvexReLUClassifierCV
         model = change.made(kind(random_state=0, solver="scipy"))
         begin = time.perf_counter()
         quiet_fit(model, X, y)
@@ -171,10 +187,11 @@ def table(changes: tuple[Change, ...], measures: dict[str, bool], found: list[Me
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tables", nargs="+", default=["choice", "search"], choices=["choice", "search"])
+    names = ["choice", "tol", "search"]
+    parser.add_argument("--tables", nargs="+", default=names, choices=names)
     parser.add_argument("--sets", nargs="+", default=[*REGRESSION, *classification_names()])
     parser.add_argument(
-        "--rows", type=int, nargs=2, default=[100, 150], help="at most so many to train on, in each table"
+        "--rows", type=int, nargs=3, default=[100, 400, 150], help="at most so many to train on, in each table"
     )
     parser.add_argument("--repeats", type=int, default=1, help="draws of the rows of each set")
     parser.add_argument("--n-jobs", type=int, default=1)
@@ -182,7 +199,8 @@ def main() -> None:
     arguments = parser.parse_args()
     for kind, run, changes, measures, rows in (
         ("choice", choice, CHOICE, CHOICE_MEASURES, arguments.rows[0]),
-        ("search", search, SEARCH, SEARCH_MEASURES, arguments.rows[1]),
+        ("tol", tol, TOL, CHOICE_MEASURES, arguments.rows[1]),
+        ("search", search, SEARCH, SEARCH_MEASURES, arguments.rows[2]),
     ):
         if kind in arguments.tables:
             tasks = [(name, rows, seed) for name in arguments.sets for seed in range(arguments.repeats)]

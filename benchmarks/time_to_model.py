@@ -158,7 +158,7 @@ def main() -> None:
     for _ in keeping(arguments.results, calls, 1):
         pass
     results = {tuple(result["task"]): result["found"] for result in kept(arguments.results)}
-    table(results, list(dict.fromkeys(label for _, name, label in results if name == "ours")))
+    table(results, list(dict.fromkeys(label for _, name, label in results if name == "ours")) or [""])
 
 
 if __name__ == "__main__":

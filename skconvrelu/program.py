@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skconvrelu.cones import project
+from skconvrelu.cones.price_memory import PriceMemory
 from skconvrelu.intercept import balanced, best_intercept
 from skconvrelu.losses import Loss, PiecewiseLinear
 from skconvrelu.rounding import UNIT, gamma, positive, row_lengths
@@ -296,9 +297,7 @@ class ConvexProgram:
     def dual_value(self, dual: Array) -> float:
         """Dual objective ``-sum_i w_i l*(-lambda_i / w_i)`` as it comes out; :func:`skconvrelu.duality.lower_bound` makes a bound of it."""
         drift = np.abs(self.intercept_basis.T @ dual.sum(axis=0)).max(initial=0.0)
-        if (
-            drift > 1e-9 * np.abs(dual).sum()
-        ):  # a free intercept makes the bound -inf unless the dual point sums to zero
+        if drift > 1e-9 * np.abs(dual).sum():  # with a free intercept it has to vanish
             return -np.inf
         A = self.loss.project_dual(-dual / self.weights[:, None], self.Y)
         return 0.0 - float(self.weights @ self.loss.conjugate(A, self.Y))
@@ -321,14 +320,19 @@ class ConvexProgram:
         ``level`` lets the projection of a block stop once it is certain on which side of it the price lies.
         """
         blocks = np.arange(self.n_blocks) if blocks is None else blocks
-        V = self.gradients(dual, blocks)
         if not self.constrained:
-            norms = np.linalg.norm(V, axis=1)
+            norms = np.linalg.norm(self.gradients(dual, blocks), axis=1)
             return norms, norms
-        found = project(
-            self.X, self.patterns[self.block_patterns[blocks]], V, level=level, rtol=rtol, row_error=self.row_error
-        )
-        return found.upper, found.lower
+        known = self._known.at(dual)
+        if len(open_ := known.unsettled(blocks, level, rtol)):
+            V, patterns = self.gradients(dual, open_), self.patterns[self.block_patterns[open_]]
+            found = project(self.X, patterns, V, level=level, rtol=rtol, row_error=self.row_error)
+            known.add(open_, found.upper, found.lower, level, rtol)
+        return known.upper[blocks], known.lower[blocks]
+
+    @cached_property
+    def _known(self) -> PriceMemory:
+        return PriceMemory(self.n_blocks)
 
     def top_price(
         self, dual: Array, blocks: Index, *, level: float, rtol: float, known: Array | None = None
@@ -340,6 +344,8 @@ class ConvexProgram:
         """
         bounds = np.linalg.norm(self.gradients(dual, blocks), axis=1)
         bounds = bounds if known is None else np.minimum(bounds, known)
+        if self.constrained:
+            bounds = np.minimum(bounds, self._known.at(dual).upper[blocks])
         order = np.argsort(-bounds, kind="stable")
         upper, lower = 0.0, 0.0
         for first in range(0, len(blocks), _PRICED):

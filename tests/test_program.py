@@ -1,10 +1,13 @@
 """The program verifies points by itself: weak duality, prices, intercepts, the zero network."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from problems import KINDS, make_program, with_beta
 from scipy.optimize import minimize
 
+from skconvrelu import program as program_module
 from skconvrelu import solvers
 from skconvrelu.cones.cone_faces import ConeFaces
 from skconvrelu.program import ConvexProgram
@@ -128,3 +131,27 @@ def test_wrong_multipliers_never_shrink_the_gap():
     solution = evaluate(program, lying, solver="none")
     assert solution.dual_objective <= optimum
     assert solution.gap >= solution.objective - optimum
+
+
+def test_prices_of_a_dual_point_are_computed_once_and_those_of_another_one_anew(monkeypatch):
+    program = make_program("squared_error", n=60, n_gates=40)
+    dual, asked = program.zero_dual(), []
+    real = program_module.project
+    monkeypatch.setattr(program_module, "project", lambda X, P, V, **o: asked.append(len(V)) or real(X, P, V, **o))
+    exact = replace(program).prices(dual, rtol=1e-12)[0]
+    asked.clear()
+    level = float(np.median(exact))
+    upper, _ = program.prices(dual, level=level)
+    assert ((upper > level) == (exact > level)).all()
+    again = program.prices(dual.copy(), level=level, blocks=np.arange(10))
+    np.testing.assert_array_equal(again[0], upper[:10])
+    assert asked == [program.n_blocks]
+    # a higher level asks for those above this one only, more digits for all of them
+    program.prices(dual, level=float(np.quantile(exact, 0.75)))
+    assert 0 < asked[1] <= (program.n_blocks + 1) // 2
+    np.testing.assert_allclose(program.prices(dual, rtol=1e-11)[0], exact, rtol=1e-9)
+    assert program.top_price(dual, np.arange(program.n_blocks), level=0.0, rtol=1e-9)[0] == pytest.approx(exact.max())
+    moved = program.prices(2.0 * dual, level=level)[0]
+    assert moved.max() > upper.max()
+    dual[0] += 1.0  # written to by whoever owns it
+    np.testing.assert_allclose(program.prices(dual)[0], replace(program).prices(dual)[0], rtol=1e-8)
