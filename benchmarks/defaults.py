@@ -191,7 +191,7 @@ def main() -> None:
     parser.add_argument("--tables", nargs="+", default=names, choices=names)
     parser.add_argument("--sets", nargs="+", default=[*REGRESSION, *classification_names()])
     parser.add_argument(
-        "--rows", type=int, nargs=3, default=[100, 400, 150], help="at most so many to train on, in each table"
+        "--rows", type=int, nargs=3, default=[100, 300, 150], help="at most so many to train on, in each table"
     )
     parser.add_argument("--repeats", type=int, default=1, help="draws of the rows of each set")
     parser.add_argument("--n-jobs", type=int, default=1)

@@ -68,7 +68,7 @@ class Certificate:
     >>> from skconvrelu import ConvexReLURegressor
     >>> X = np.linspace(-1, 1, 21)[:, None]
     >>> model = ConvexReLURegressor(beta=1e-3, random_state=0).fit(X, np.abs(X[:, 0]))
-    >>> bool(model.certificate_.gap_searched <= 1e-4)
+    >>> bool(model.certificate_.gap_searched <= 1e-2)
     True
     >>> model.certify(X, np.abs(X[:, 0]), method="exact").gap_proven <= 1e-3
     True

@@ -309,7 +309,7 @@ def test_estimators_with_gates_are_trained_by_it(monkeypatch):
     X = rng.standard_normal((300, 5))
     y = np.abs(X[:, 0]) + 0.1 * rng.standard_normal(300)
     model = ConvexReLURegressor(
-        0.05, refine=False, activation="gated_relu", n_arrangements=50, random_state=0, solver="scipy"
+        0.05, refine=False, activation="gated_relu", n_arrangements=50, tol=1e-4, random_state=0, solver="scipy"
     ).fit(X, y)
     assert calls
     assert model.dual_gap_ <= 1e-4 * model.objective_

@@ -42,7 +42,7 @@ class ConvexReLUClassifierCV(ChoosesBeta, BaseClassifier):
     refit : bool, default=True
         False only chooses: there is no network to predict with.
     loss, arrangements, n_arrangements, activation, refine, shared_units, fit_intercept, class_weight, solver, tol, max_iter
-        As in :class:`ConvexReLUClassifier`; "hard_margin" has no penalty to choose, and ``tol`` defaults to 1e-2. With ``refine`` off or
+        As in :class:`ConvexReLUClassifier`; "hard_margin" has no penalty to choose. With ``refine`` off or
         gated ReLU the folds are solved over the sampled arrangements.
     max_time : float, default=None
         Seconds that ``fit`` may take, measured by the clock. Half of them are for the choice, which ends with the penalties that all folds

@@ -57,8 +57,9 @@ class ConvexReLURegressor(BaseRegressor):
         "auto" is MOSEK where it is installed and licensed, otherwise "scipy": this package's own methods, a structured interior point and
         two Newton methods, whichever is likely to be the fastest. A callable ``solve(program, *, tol, max_iter, start)`` is a backend of
         your own; the points that it returns are verified like all others.
-    tol : float, default=1e-4
+    tol : float, default=1e-2
         Stop at a gap of ``tol`` times the objective: over all arrangements as searched with ``refine``, else over the given ones.
+        Predictions hardly change below 1e-2 (doc: benchmarks, defaults); objectives do, and a smaller one takes longer.
     max_iter : int, default=1000
         Limit of the iterations of one convex program, whatever the method.
     max_time : float, default=None
@@ -131,7 +132,7 @@ class ConvexReLURegressor(BaseRegressor):
     >>> model = ConvexReLURegressor(beta=1e-3, arrangements="exact").fit(X, np.abs(X[:, 0]))
     >>> float(model.predict([[0.5]])[0].round(2))
     0.5
-    >>> bool(model.dual_gap_ <= 1e-4 * model.objective_)
+    >>> bool(model.dual_gap_ <= 1e-2 * model.objective_)
     True
     """
 
@@ -151,7 +152,7 @@ class ConvexReLURegressor(BaseRegressor):
         shared_units: bool = False,
         fit_intercept: bool = True,
         solver: str = "auto",
-        tol: float = 1e-4,
+        tol: float = 1e-2,
         max_iter: int = 1000,
         max_time: float | None = None,
         warm_start: bool = False,

@@ -44,7 +44,7 @@ class ConvexReLURegressorCV(ChoosesBeta, BaseRegressor):
     refit : bool, default=True
         False only chooses: there is no network to predict with.
     loss, epsilon, quantile, arrangements, n_arrangements, activation, refine, shared_units, fit_intercept, solver, tol, max_iter
-        As in :class:`ConvexReLURegressor`; ``tol`` defaults to 1e-2. With ``refine`` off or gated ReLU the folds are solved over the
+        As in :class:`ConvexReLURegressor`. With ``refine`` off or gated ReLU the folds are solved over the
         sampled arrangements.
     max_time : float, default=None
         Seconds that ``fit`` may take, measured by the clock. Half of them are for the choice, which ends with the penalties that all folds
