@@ -39,6 +39,14 @@ class Stop:
     def __init__(self, deadline: float = float("inf"), outer: Stop | None = None) -> None:
         self.deadline, self.outer, self.interrupted = deadline, outer, False
 
+    def __getstate__(self) -> dict[str, Any]:
+        # another machine has another clock
+        return vars(self) | {"deadline": self.deadline - time.monotonic()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.deadline += time.monotonic()
+
     @property
     def reason(self) -> str | None:
         """Either "interrupt" or "max_time"; None where work may go on."""

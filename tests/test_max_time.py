@@ -92,6 +92,10 @@ def test_workers_stop_with_what_they_are_a_part_of():
     stop = Stop(outer=Stop(LATE))
     assert under(stop, reason) == under(pickle.loads(pickle.dumps(stop)), reason) == "max_time"
     assert reason() is None
+    # a copy on another machine has as many seconds left by the clock there
+    state = Stop(time.monotonic() + 50.0).__getstate__()
+    assert 40.0 < state["deadline"] <= 50.0
+    assert 40.0 < pickle.loads(pickle.dumps(Stop(time.monotonic() + 50.0))).seconds_left <= 50.0
 
 
 # fits
