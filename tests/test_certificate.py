@@ -59,6 +59,7 @@ def test_bounds_of_an_unfinished_fit_are_valid():
     assert rough.certificate_.largest_price > 1
 
 
+@pytest.mark.filterwarnings("ignore:max_time ended the search:sklearn.exceptions.ConvergenceWarning")
 def test_max_time_still_gives_a_valid_bound():
     X, y = regression_data(60, 12, seed=1)
     model = ConvexReLURegressor(beta=0.02, random_state=0).fit(X, y)

@@ -123,7 +123,7 @@ def test_an_interrupted_certify_leaves_the_fit(kind):
     with _after(kind, "_set"), pytest.raises(KeyboardInterrupt):
         model.certify(X, y, max_time=60.0)
     _same(vars(model), before)
-    with _after(train, "searched"), pytest.raises(KeyboardInterrupt):
+    with _after(train, "_searched"), pytest.raises(KeyboardInterrupt):
         model.certify(X, y, max_time=60.0)
     _same(vars(model), before)
     model.certify(X, y, max_time=60.0)

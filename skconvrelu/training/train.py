@@ -94,10 +94,22 @@ def searched(
     observe: Observe | None = None,
 ) -> Trained:
     """Search over all arrangements, starting from those at hand and the units ``start`` (program coordinates)."""
+    trained, found = _searched(problem, program, gates, options, rng, start, observe)
+    _warn(found, options)
+    return trained
+
+
+def _searched(
+    problem: Problem,
+    program: ConvexProgram,
+    gates: Array,
+    options: Options,
+    rng: np.random.RandomState,
+    start: Units | None,
+    observe: Observe | None = None,
+) -> tuple[Trained, Refined]:
     if not isinstance(program.loss, HardMargin):
-        trained, found = _over_all(problem, program, gates, options, rng, start, observe)
-        _warn(found, options)
-        return trained
+        return _over_all(problem, program, gates, options, rng, start, observe)
     last: list[Refined] = []
 
     def solve(hinge: ConvexProgram, units: Units | None) -> Trained:
@@ -105,9 +117,7 @@ def searched(
         last[:] = [found]
         return trained
 
-    trained = max_margin(program, solve, options.tol, start)
-    _warn(last[0], options)
-    return trained
+    return max_margin(program, solve, options.tol, start), last[0]
 
 
 def _over_all(
@@ -228,7 +238,7 @@ def sharpen(
             return trained
         proven = trained.certificate.lower_bound_proven
         try:
-            better = searched(
+            better, found = _searched(
                 problem, program, trained.gates, replace(options, rounds=options.rounds or options.policy.max_rounds), rng,
                 start=units + newcomers(program, violators, units),
             )  # fmt: skip
@@ -239,6 +249,7 @@ def sharpen(
         if better.solution.objective >= trained.solution.objective * (1.0 - 1e-9):
             # a violation too small to be worth anything: the proof that stopped at it left a coarse bound
             return trained if method == "search" else _tightened(trained, dual)
+        _warn(found, options)
         # a bound that was proven for one dual point bounds the optimum, whatever the fit
         bounds = [bound for bound in (proven, better.certificate.lower_bound_proven) if bound is not None]
         trained = replace(
