@@ -25,7 +25,7 @@ from skconvrelu.solution import Candidate, Solution
 from skconvrelu.solvers.loss_maps import loss_map
 from skconvrelu.solvers.newton_system import BlockFits
 from skconvrelu.solvers.semismooth_system import SemismoothSystem
-from skconvrelu.stopping import Stopped, due, may_end_early
+from skconvrelu.stopping import due, may_end_early
 
 Array = NDArray[np.float64]
 
@@ -88,13 +88,7 @@ class ProximalNewton:
         self.n_iter = 0
 
     def run(self, *, tol: float, max_iter: int) -> Candidate:
-        """Outer steps until the gap of the iterate is below ``tol`` times its objective, or nothing improves any more.
-
-        Raises
-        ------
-        Stopped
-            If work is to stop before the first of them ends.
-        """
+        """Outer steps until the gap of the iterate is below ``tol`` times its objective, or nothing improves any more."""
         program = self.program
         value = program.loss_value(self.F) + program.penalty(self.coef)
         best: Candidate | None = None
@@ -106,9 +100,7 @@ class ProximalNewton:
             with may_end_early():
                 found = self._subproblem(z, value, tol, max_iter - self.n_iter)
             if found is None:
-                if best is None:
-                    raise Stopped
-                return replace(best, n_iter=self.n_iter)
+                return replace(best or self._as_begun(), n_iter=self.n_iter)
             point, primal, n_inner, solved = found
             z, self.dual = point.z, point.dual
             if solved or primal < value:
@@ -125,6 +117,11 @@ class ProximalNewton:
             if candidate.converged or self.n_iter >= max_iter or in_vain >= _PATIENCE or due():
                 return replace(best, n_iter=self.n_iter)
             self._adapt(n_inner, solved)
+
+    def _as_begun(self) -> Candidate:
+        """The start, where work is to stop before the first outer step ends."""
+        blocks = np.flatnonzero(self.coef.any(axis=1))
+        return Candidate(blocks=blocks, coef=self.coef[blocks], dual=self.dual, n_iter=0, converged=False)
 
     def _adapt(self, n_inner: int, solved: bool) -> None:
         """A larger sigma where the subproblems are easy; a smaller one, for some time, where they are not solved."""
