@@ -10,6 +10,7 @@ from skconvrelu.losses import Hinge, Huber, Poisson, SquaredError
 from skconvrelu.policy import DEFAULT
 from skconvrelu.program import ConvexProgram
 from skconvrelu.search.column_generation import refine
+from skconvrelu.search.convex_concave import climb
 from skconvrelu.search.nonnegative_lasso import rescale
 from skconvrelu.search.nonnegative_quadratic import minimise_nonnegative
 from skconvrelu.search.units import Units, signed_axes
@@ -128,6 +129,20 @@ def test_nothing_of_numpy_leaks_from_hostile_data(kind, arrangements, fit_interc
     labels = np.array([0, 0, 0, 0, 0, 1])
     classifier = ConvexReLUClassifier(1e-3, **options).fit(X, labels)
     assert np.isfinite(classifier.decision_function(X)).all()
+
+
+@pytest.mark.filterwarnings("ignore:X. its columns:UserWarning")
+@pytest.mark.parametrize("size", [1e-20, 1e-60, 1e-115])
+def test_samples_that_are_nothing_beside_the_others_overflow_nothing(size):
+    """All samples of negative dual are tiny: penalty parameters of climbs, which undo sizes, are beyond single precision."""
+    X = np.r_[np.linspace(0.5, 1.0, 8), size * np.linspace(0.5, 1.0, 8)][:, None]
+    y = np.r_[np.full(8, 2.0), np.full(8, -1.0)]
+    for signed in (y, -y):
+        U = climb(X, signed, np.array([[1.0], [-1.0], [0.3]]), dtype=np.float32, level=1.0)
+        assert np.isfinite(U).all()
+        assert (np.abs(np.linalg.norm(U, axis=1) - 1.0) <= 1e-12).all()
+    model = ConvexReLURegressor(beta=1e-3, fit_intercept=False, random_state=0).fit(X, y)
+    assert model.predict(X[:8]).min() > 1.0
 
 
 @pytest.mark.parametrize("loss", ["squared_error", "huber", "absolute_error", "quantile", "poisson"])

@@ -35,6 +35,8 @@ PENALTIES = (4.0, 10.0)
 _APART = 2.0**-40
 #: ... and share of the variance that the flattest direction has, where columns have one size, at which their differences are lost in it
 _FLAT = 2.0**-24
+#: penalty parameter, the larger the smaller the samples of negative dual are, up to which single precision holds its products
+_SINGLE = 2.0**50
 #: numbers over starts and samples that are worked on at once, so that they stay in a core's cache; and starts at least
 _CACHED, _LEAST_STARTS = 131_072, 16
 
@@ -94,7 +96,8 @@ def climb(
     dtype = np.float64 if spread.flattest < _FLAT or spread.sizes.min() < _APART * spread.sizes.max() else dtype
     for offset, penalty in enumerate(penalties):
         part = slice(offset, None, len(penalties))
-        found[part] = _alternate(samples, begin[part], schedule, penalty, dtype)
+        own = dtype if penalty <= _SINGLE else np.float64
+        found[part] = _alternate(samples, begin[part], schedule, penalty, own)
     found = _normalised(found)
     return np.where((price(X, dual, found) > before)[:, None], found, start)
 
