@@ -191,7 +191,7 @@ def _parameters(rng: np.random.Generator, n: int, d: int, loss: str, kinds: list
     return params
 
 
-def run(number: int) -> Outcome:
+def run(number: int, limit: float = LIMIT) -> Outcome:
     """Fit problem ``number`` twice and check both."""
     problem = draw(number)
     outcome = Outcome(number, problem.kinds)
@@ -200,7 +200,7 @@ def run(number: int) -> Outcome:
         for seed in (0, 1):
             # the automatic penalty is what a search meets, and another one may meet a little more
             changes = {"beta": claims[0].beta_, **_again(problem)} if claims else {}
-            model = _fitted(problem, seed, changes, outcome)
+            model = _fitted(problem, seed, changes, outcome, limit)
             if model is None:
                 continue
             found = _verified(problem, model, outcome)
@@ -222,7 +222,7 @@ def _again(problem: Problem) -> dict[str, Any]:
     return {"refine": problem.params["refine"] or True} if "activation" not in problem.params else {}
 
 
-def _fitted(problem: Problem, seed: int, changes: dict[str, Any], outcome: Outcome) -> Any:
+def _fitted(problem: Problem, seed: int, changes: dict[str, Any], outcome: Outcome, limit: float) -> Any:
     model = problem.estimator(**{**problem.params, **changes, "random_state": seed})
     outcome.fits += 1
     begin = time.process_time()
@@ -239,7 +239,7 @@ def _fitted(problem: Problem, seed: int, changes: dict[str, Any], outcome: Outco
             outcome.failures.append(f"{type(error).__name__}: {error}")
             model = None
     seconds = time.process_time() - begin
-    if seconds > LIMIT:
+    if seconds > limit:
         outcome.failures.append(f"slow: {seconds:.0f} s")
     if model is not None:
         model.said = " ".join(str(warning.message) for warning in caught)

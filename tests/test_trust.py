@@ -182,8 +182,7 @@ def test_a_search_without_recall_may_be_wrong_if_it_says_so(monkeypatch):
 
 def test_exceptions_warnings_and_nameless_refusals_are_failures(monkeypatch):
     monkeypatch.setattr(trust, "draw", lambda number: plain())
-    monkeypatch.setattr(trust, "LIMIT", -1.0)
-    assert any(said.startswith("slow") for said in trust.run(0).failures)
+    assert any(said.startswith("slow") for said in trust.run(0, limit=-1.0).failures)
     for error, said in (
         (ValueError("no name"), "refused without a name"),
         (ZeroDivisionError("zero"), "ZeroDivisionError"),
