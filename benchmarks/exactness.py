@@ -144,7 +144,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--problems", type=int, default=200)
     parser.add_argument("--first", type=int, default=0, help="number of the first problem")
-    parser.add_argument("--time-limit", type=float, default=60.0, help="seconds for each proof")
+    parser.add_argument("--max-time", type=float, default=60.0, help="seconds for each proof")
     parser.add_argument("--n-jobs", type=int, default=1)
     parser.add_argument("--verbose", action="store_true", help="a line for each problem")
     arguments = parser.parse_args()
