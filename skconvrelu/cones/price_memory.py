@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu.stopping import due
+
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
@@ -42,7 +44,7 @@ class PriceMemory:
         return blocks[~settled]
 
     def add(self, blocks: Index, upper: Array, lower: Array, level: float | None, rtol: float) -> None:
-        """What was found of some blocks."""
+        """What was found of some blocks; where work is to stop it may be rough, and whoever may still take time asks again."""
         self.upper[blocks] = np.minimum(self.upper[blocks], upper)
         self.lower[blocks] = np.maximum(self.lower[blocks], lower)
-        self._rtol[blocks], self._level[blocks] = rtol, level or 0.0
+        self._rtol[blocks], self._level[blocks] = np.inf if due() else rtol, level or 0.0

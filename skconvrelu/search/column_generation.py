@@ -116,7 +116,6 @@ class _Search:
         self.value = self.best.objective(program)
         self.scale = program.loss_value(np.zeros_like(program.Y))
         self.accuracy = policy.loosest
-        self.finest = policy.finest
         self.objectives: list[float] = []
         self.notes: list[str] = []
         self.gap, self.largest = np.inf, 0.0  # as searched: of the best dual point; of the last one
@@ -186,9 +185,9 @@ class _Search:
                 stalled, value, least = 0, self.value, gap
             else:
                 # a round whose program was solved coarsely may have missed what there was to gain, unless it can be solved no better
-                stalled += not polished or self.accuracy <= self.finest or not self.met
+                stalled += not polished or self.accuracy <= policy.finest or not self.met
                 if polished:
-                    self.accuracy = max(0.1 * self.accuracy, self.finest)
+                    self.accuracy = max(0.1 * self.accuracy, policy.finest)
             if gap > self.tol and (self.spent > policy.program_seconds or self.unsolved <= 0):
                 self.notes.append(self._given_up(number + 1))
                 break

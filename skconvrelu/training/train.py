@@ -108,32 +108,23 @@ def _searched(
     start: Units | None,
     observe: Observe | None = None,
 ) -> tuple[Trained, Refined]:
+    def over_all(program: ConvexProgram, start: Units | None, observe: Observe | None) -> tuple[Trained, Refined]:
+        found = refine_outputs(
+            program, problem.gates_inward(gates.T), _polisher(options), start=start, tol=options.tol,
+            max_rounds=options.rounds, rng=rng, policy=options.policy, n_jobs=options.n_jobs, observe=observe,
+        )  # fmt: skip
+        return _as_trained(problem, found, gates), found
+
     if not isinstance(program.loss, HardMargin):
-        return _over_all(problem, program, gates, options, rng, start, observe)
+        return over_all(program, start, observe)
     last: list[Refined] = []
 
     def solve(hinge: ConvexProgram, units: Units | None) -> Trained:
-        trained, found = _over_all(problem, hinge, gates, options, rng, units)
+        trained, found = over_all(hinge, units, None)
         last[:] = [found]
         return trained
 
     return max_margin(program, solve, options.tol, start), last[0]
-
-
-def _over_all(
-    problem: Problem,
-    program: ConvexProgram,
-    gates: Array,
-    options: Options,
-    rng: np.random.RandomState,
-    start: Units | None,
-    observe: Observe | None = None,
-) -> tuple[Trained, Refined]:
-    found = refine_outputs(
-        program, problem.gates_inward(gates.T), _polisher(options), start=start, tol=options.tol,
-        max_rounds=options.rounds, rng=rng, policy=options.policy, n_jobs=options.n_jobs, observe=observe,
-    )  # fmt: skip
-    return _as_trained(problem, found, gates), found
 
 
 def _polisher(options: Options) -> Polish:
