@@ -48,6 +48,13 @@ MEMORY = 12 * 2**30
 TARGET = 1e-6
 #: the stored problem, at the penalty it came with
 FIXED = "fixed-300x10"
+SIZES = [
+    FIXED, "300x10x100", "300x50x100", "concrete:900x9x100", "1000x10x100", "1000x50x100", "3000x10x100", "3000x50x100",
+    "300x10x1000", "300x50x1000", "1000x10x1000", "1000x50x1000", "3000x10x1000", "3000x50x1000",
+]  # fmt: skip
+LOGISTIC_SIZES = ["300x10x100"]
+#: as fractions of the least penalty of the zero network
+BETAS = [0.3, 0.03, 0.003]
 
 
 @dataclass
@@ -206,6 +213,11 @@ def grid(sizes: list[str], betas: list[float], gated: list[bool], logistic: bool
     return problems
 
 
+def default_grid() -> list[Problem]:
+    """The problems of the table."""
+    return [*grid(SIZES, BETAS, [False, True], False), *grid(LOGISTIC_SIZES, BETAS, [False, True], True)]
+
+
 def _parsed(size: str) -> tuple[str, int, int, int]:
     name, _, rest = size.rpartition(":")
     n, d, P = (int(k) for k in rest.split("x"))
@@ -245,15 +257,10 @@ def summary(rows: list[str]) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--summarise", nargs="*", type=Path, metavar="FILE", help="only put tables of parts together")
-    parser.add_argument(
-        "--sizes", nargs="*", default=[
-            FIXED, "300x10x100", "300x50x100", "concrete:900x9x100", "1000x10x100", "1000x50x100", "3000x10x100", "3000x50x100",
-            "300x10x1000", "300x50x1000", "1000x10x1000", "1000x50x1000", "3000x10x1000", "3000x50x1000",
-        ],
-    )  # fmt: skip
-    parser.add_argument("--betas", nargs="*", type=float, default=[0.3, 0.03, 0.003])
+    parser.add_argument("--sizes", nargs="*", default=SIZES)
+    parser.add_argument("--betas", nargs="*", type=float, default=BETAS)
     parser.add_argument("--activations", nargs="*", default=["relu", "gated"])
-    parser.add_argument("--logistic-sizes", nargs="*", default=["300x10x100"])
+    parser.add_argument("--logistic-sizes", nargs="*", default=LOGISTIC_SIZES)
     parser.add_argument(
         "--limits", nargs=3, type=float, default=[60.0, 5.0, 30.0],
         help="a rival may take so many times as long as we do, but at least and at most so many seconds, and always as long as we do",

@@ -138,8 +138,8 @@ class Policy:
     part_seconds: float = 50.0
     least_gain: float = 1e-7
 
-    path_steps: int = 100
-    path_starts: int = 50
+    path_steps: int = 30
+    path_starts: int = 15
     path_above: float = 1.02
     path_pricings: int = 4
     path_far: float = 2.0

@@ -1,5 +1,6 @@
 """The estimators that choose beta: against a loop over plain fits, GridSearchCV's conventions, and invariances."""
 
+import itertools
 import logging
 
 import joblib
@@ -183,6 +184,21 @@ def test_groups_reach_the_splitter():
     if sklearn.__version__ >= "1.9":
         with pytest.raises(ValueError, match="metadata"):
             ConvexReLURegressorCV(betas=[0.1], cv=GroupKFold(4)).fit(X, y, groups=groups)
+
+
+@pytest.mark.parametrize(("noise", "n_coarse"), [(0.0, 6), (5.0, 9)])
+def test_path_ends_where_the_score_has_turned_sooner_if_clearly(noise, n_coarse):
+    # the third penalty is the best one; folds agree on that, or only on average
+    asked = itertools.count()
+
+    def scripted(model, X, y):
+        penalty, fold = divmod(next(asked), 2)
+        return -abs(penalty - 2.0) + noise * (-1.0) ** (penalty + fold)
+
+    X, y = _curve()
+    model = ConvexReLURegressorCV(betas=41, cv=2, scoring=scripted, refit=False, random_state=0).fit(X, y)
+    # and the two neighbours of the best
+    assert len(model.betas_) == n_coarse + 2
 
 
 def test_without_refit_there_is_a_penalty_and_no_network():

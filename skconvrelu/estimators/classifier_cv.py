@@ -25,7 +25,7 @@ class ConvexReLUClassifierCV(ChoosesBeta, BaseClassifier):
 
     Parameters
     ----------
-    betas : int or array-like, default=41
+    betas : int or array-like, default=21
         Number of penalties of a geometric grid from the largest useful one down to ``eps`` times it, or the penalties to try, all of them.
     eps : float, default=1e-5
         Least penalty of the grid as a fraction of the largest, the smallest beta whose optimum is the zero network.
@@ -97,7 +97,7 @@ class ConvexReLUClassifierCV(ChoosesBeta, BaseClassifier):
     def __init__(
         self,
         *,
-        betas: Any = 41,
+        betas: Any = 21,
         eps: float = 1e-5,
         cv: Any = None,
         scoring: Any = None,

@@ -71,7 +71,7 @@ def follow(
             with may_end_early():
                 found = search_violators(
                     program, dual, units, rng, n_starts=policy.path_starts, level=policy.path_above * program.beta,
-                    policy=policy, neighbours=False, n_jobs=n_jobs,
+                    policy=policy, neighbours=False, quick=True, n_jobs=n_jobs,
                 )  # fmt: skip
             if found is None or not len(found.violators):
                 break

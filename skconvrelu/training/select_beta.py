@@ -26,8 +26,8 @@ logger = logging.getLogger(__name__)
 
 #: the coarse grid is every so many points of the fine one, and so many of its points are trained before folds are compared
 _COARSE, _STAGE = 2, 3
-#: penalties in a row that must be worse than the best one by so many standard errors of the difference to end the path
-_WORSE, _ERRORS = 3, 2.0
+#: penalties in a row that end the path: so many worse than the best one by a standard error of the difference, or so many worse at all
+_CLEARLY_WORSE, _WORSE = 3, 4
 
 
 @dataclass(eq=False)
@@ -109,16 +109,18 @@ class _Paths:
         return np.array(betas), np.array([self.scores[b] for b in betas])
 
     def has_turned(self) -> bool:
-        """Whether the last penalties are all clearly worse than the best."""
+        """Whether enough of the last penalties are worse than the best."""
         scores = comparable(self.table()[1])
         means = mean_scores(scores)
         if np.isnan(means).all():
             return False
         best = int(np.nanargmax(means))
-        if len(scores) - 1 - best < _WORSE:
-            return False
         # a penalty that is not compared is not known to be worse: its differences are no numbers
-        return all(_mean(row) > _ERRORS * standard_error(row) for row in scores[best] - scores[-_WORSE:])
+        differences = scores[best] - scores[best + 1 :]
+        if len(differences) >= _WORSE and np.isfinite(means[-_WORSE:]).all():
+            return True
+        last = differences[-_CLEARLY_WORSE:]
+        return len(last) == _CLEARLY_WORSE and all(_mean(row) > standard_error(row) for row in last)
 
 
 def select_beta(
