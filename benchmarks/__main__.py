@@ -27,7 +27,7 @@ TABLES = {
     "cv_speed": ["--repeats", "1"],
     "exactness": [],
     "trust": [],
-    "beta_auto": ["--rows", "400"],
+    "beta_auto": [],
     "defaults": [],
     "scale": [],
     "limit": [],

@@ -61,7 +61,7 @@ def minus_log_loss(model: Any, X: np.ndarray, y: np.ndarray) -> float:
 CHOICE = (
     Change("defaults"),
     Change("defaults, another random_state", {"random_state": 1}),
-    *(Change(f"betas={k} (41)", {"betas": k}) for k in (11, 21)),
+    *(Change(f"betas={k} (21)", {"betas": k}) for k in (11, 41)),
     Change("eps=1e-3 (1e-5)", {"eps": 1e-3}),
     Change("cv=3 (5)", {"cv": 3}),
     Change("scoring by log loss (Brier)", {"scoring": minus_log_loss}, classes_only=True),
@@ -69,9 +69,9 @@ CHOICE = (
     Change("one_standard_error=True (False)", {"one_standard_error": True}),
     Change("tol=0.1 (1e-2)", {"tol": 1e-1}),
     Change("n_arrangements=30 (100)", {"n_arrangements": 30}),
-    *(Change(f"path_steps={k} (100)", policy={"path_steps": k}) for k in (30, 300)),
+    *(Change(f"path_steps={k} (30)", policy={"path_steps": k}) for k in (10, 100)),
     Change("path_pricings=1 (4)", policy={"path_pricings": 1}),
-    Change("path_starts=10 (50)", policy={"path_starts": 10}),
+    Change("path_starts=50 (15)", policy={"path_starts": 50}),
 )
 TOL = (
     Change("defaults", {"tol": 1e-4}),

@@ -16,8 +16,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss, mean_squared_error
 from sklearn.model_selection import KFold, StratifiedKFold
 
+import skconvrelu
 from skconvrelu import ConvexReLUClassifier, ConvexReLURegressor
-from skconvrelu.training.penalties import AUTO_FRACTION
 
 
 def quiet_fit(model: Any, X: np.ndarray, y: np.ndarray) -> Any:
@@ -33,11 +33,9 @@ def estimator_for(regression: bool) -> Any:
 
 
 def beta_max(regression: bool, X: np.ndarray, y: np.ndarray, *, fit_intercept: bool = True) -> float:
-    """The smallest penalty whose optimum is the zero network, as searched: what beta="auto" takes a fraction of."""
-    model = estimator_for(regression)(
-        refine=False, n_arrangements=20, fit_intercept=fit_intercept, tol=0.1, random_state=0
-    )
-    return float(quiet_fit(model, X, y).beta_) / AUTO_FRACTION
+    """The smallest penalty whose optimum is the zero network, as searched."""
+    loss = "squared_error" if regression else "log_loss"
+    return skconvrelu.beta_max(X, y, loss=loss, fit_intercept=fit_intercept, max_cones=1, random_state=0).value
 
 
 def cross_validated_beta(

@@ -9,7 +9,7 @@ import pytest
 from problems import with_policy
 
 import benchmarks
-from benchmarks import beta_auto, defaults, growth, limit
+from benchmarks import defaults, growth, limit, protocol
 from benchmarks.protocol import quiet_fit
 from skconvrelu import ConvexReLUClassifierCV, ConvexReLURegressor
 from skconvrelu.policy import DEFAULT
@@ -87,8 +87,13 @@ def test_plots_show_every_row_of_their_tables(tmp_path):
 
 
 @pytest.mark.parametrize("regression", [True, False])
-def test_fractions_of_the_largest_penalty_are_those_asked_for(regression):
+def test_largest_penalty_leaves_the_zero_network(regression):
     X, y = growth.teacher(60, 3, 5)
     y = y if regression else y > np.median(y)
-    betas = [beta_auto.fitted(regression, fraction, X, y, 10).beta_ for fraction in beta_auto.FRACTIONS]
-    np.testing.assert_allclose(np.array(betas) / betas[0], np.array(beta_auto.FRACTIONS) / beta_auto.FRACTIONS[0])
+    largest = protocol.beta_max(regression, X, y)
+    sizes = [
+        len(protocol.estimator_for(regression)(share * largest, random_state=0).fit(X, y).convex_coef_)
+        for share in (1.001, 0.99)
+    ]
+    assert sizes[0] == 0
+    assert sizes[1] > 0

@@ -1,5 +1,7 @@
 """scikit-learn's callbacks: tasks, stopping, scoring, nesting in Pipeline and GridSearchCV."""
 
+import warnings
+
 import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
@@ -104,6 +106,19 @@ def test_scoring_monitor_follows_the_rounds():
     rows = monitor.get_logs(select="most_recent").data
     assert [row["task_name"] for row in rows].count("round") == len(model.objectives_)
     assert rows[-1]["r2"] == pytest.approx(model.score(X, y), abs=1e-3)
+
+
+def test_scoring_monitor_of_a_data_frame_warns_of_no_names():
+    pandas = pytest.importorskip("pandas")
+    X, y = _data()
+    frame = pandas.DataFrame(X, columns=[f"feature {k}" for k in range(X.shape[1])])
+    monitor = callback.ScoringMonitor(scoring="r2")
+    model = ConvexReLURegressor(1e-3, random_state=0).set_callbacks(monitor)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(frame, y)
+    assert list(model.feature_names_in_) == list(frame.columns)
+    assert np.isfinite([row["r2"] for row in monitor.get_logs(select="most_recent").data]).all()
 
 
 def test_progress_bar_is_drawn(capsys):

@@ -73,8 +73,8 @@ def test_network_bounds_and_attributes_belong_together(target):
 @pytest.mark.parametrize("target", TARGETS)
 def test_refined_is_never_worse_than_sampled(target):
     estimator, X, y = data(target, n=60, d=4)
-    sampled = estimator(n_arrangements=30, random_state=0, refine=False).fit(X, y)
-    refined = estimator(n_arrangements=30, random_state=0).fit(X, y)
+    sampled = estimator(beta=0.01, n_arrangements=30, random_state=0, refine=False).fit(X, y)
+    refined = estimator(beta=0.01, n_arrangements=30, random_state=0).fit(X, y)
     assert refined.objective_ <= sampled.objective_ * (1 + 1e-4)
     assert sampled.certificate_.gap_searched is None
 

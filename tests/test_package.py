@@ -28,9 +28,9 @@ def test_automatic_choice_without_mosek_is_the_scipy_solver():
         "sys.modules['mosek'] = None\n"
         "import numpy as np, skconvrelu\n"
         "X, y = np.random.default_rng(0).standard_normal((20, 2)), np.arange(20.0)\n"
-        "print(skconvrelu.ConvexReLURegressor(random_state=0).fit(X, y).solver_)\n"
+        "print(skconvrelu.ConvexReLURegressor(0.01, random_state=0).fit(X, y).solver_)\n"
         "try:\n"
-        "    skconvrelu.ConvexReLURegressor(solver='mosek').fit(X, y)\n"
+        "    skconvrelu.ConvexReLURegressor(0.01, solver='mosek').fit(X, y)\n"
         "except RuntimeError as error:\n"
         "    print(error)\n"
     )

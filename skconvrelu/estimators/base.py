@@ -34,7 +34,8 @@ from skconvrelu.search.unit_blocks import as_start
 from skconvrelu.search.units import Units, units_of
 from skconvrelu.solvers import SOLVERS
 from skconvrelu.stopping import deadline_in, until
-from skconvrelu.training.penalties import auto_beta, given_beta
+from skconvrelu.training.auto_beta import auto_beta
+from skconvrelu.training.penalties import given_beta
 from skconvrelu.training.train import sampled_only, searched, sharpen
 from skconvrelu.training.trained import Options, Trained
 
@@ -207,16 +208,20 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
         rng = check_random_state(self.random_state)
         previous = self._previous_units(problem.X.shape[1], problem.rows.Y.shape[1])
         program, gates = self._sampled(problem, previous, rng)
-        if not isinstance(problem.loss, HardMargin):  # there beta plays no part
-            program = program.at_beta(
-                auto_beta(problem, program, self._policy)
-                if isinstance(beta, str)
-                else given_beta(problem, program, float(beta))
-            )
         options = Options.of(self)
+        begin: list[Units] = []
+        if isinstance(problem.loss, HardMargin):  # there beta plays no part
+            pass
+        elif isinstance(beta, str):
+            searches = self._searches(program)
+            auto = auto_beta(problem, program, gates, options, rng, searches=searches, deadline=deadline)
+            program = program.at_beta(auto.beta)
+            begin = [] if auto.units is None else [auto.units]
+        else:
+            program = program.at_beta(given_beta(problem, program, float(beta)))
         if self._searches(program):
             known = [units for units in (start, None if previous is None else previous.units) if units is not None]
-            begin = [problem.units_inward(units) for units in known]
+            begin = [problem.units_inward(units) for units in known] or begin
 
             def observe(units: Units) -> bool:
                 return progress.task("round").end(lambda: self._as_fitted(problem, program, units) | target)

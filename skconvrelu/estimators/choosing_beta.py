@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state
@@ -22,6 +23,7 @@ from skconvrelu._sklearn import (
     raise_for_params,
     routing_enabled,
 )
+from skconvrelu._warnings import warn
 from skconvrelu.estimators.all_or_nothing import Interrupted
 from skconvrelu.estimators.base import BaseConvexReLU, TrainingSet, layers
 from skconvrelu.estimators.held_out import score_of, splits_of
@@ -88,6 +90,12 @@ class ChoosesBeta(BaseConvexReLU):
                 )  # fmt: skip
             if stop.interrupted:
                 raise KeyboardInterrupt
+            if selection.cut_short:
+                warn(
+                    f"max_time ended the choice of beta after {len(selection.betas)} penalties, down to {selection.betas[-1]:.3g}. "
+                    "Increase max_time, or choose among fewer betas or with fewer folds.",
+                    ConvergenceWarning,
+                )
             networks = [fold.network(point) for fold, point in zip(folds, selection.points, strict=True)]
             held_out = [(rows, net.outputs(data.X[rows])) for (_, rows), net in zip(splits, networks, strict=True)]
             chosen = self._from_held_out(data, held_out)

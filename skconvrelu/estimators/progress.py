@@ -41,9 +41,14 @@ class Progress:
         """Tell of the end; True asks to stop. ``attributes`` are those of a network as good as fitted."""
         if self.context is None:
             return False
+
+        def nameless() -> dict[str, Any]:
+            # callbacks score it on the arrays above, whose columns have no names
+            return {**attributes(), "feature_names_in_": None}  # type: ignore[misc]
+
         return bool(
             self.context.call_on_fit_task_end(
-                estimator=self.estimator, reconstruction_attributes=attributes, **self.data
+                estimator=self.estimator, reconstruction_attributes=attributes and nameless, **self.data
             )
         )
 

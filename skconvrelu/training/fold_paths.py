@@ -48,7 +48,7 @@ class PenaltyPath:
     seed: int
 
     def advance(self, betas: list[float], start: Point | None) -> list[Point]:
-        """Points at the penalties, from the point before them; random numbers depend on the seed and the first penalty only.
+        """Points at the penalties, from the point before them; random numbers depend on the seed and the size of the first penalty only.
 
         Where work is to stop, at the first of the penalties only.
         """
@@ -57,7 +57,10 @@ class PenaltyPath:
 
     def _search(self, betas: list[float], start: Point | None) -> list[Point]:
         inward = [self.coordinates.beta_inward(beta) for beta in betas]
-        rng = np.random.RandomState([self.seed, int(np.float64(inward[0]).view(np.uint64) % (2**32))])
+        # whatever the units of X and y
+        first = np.clip(inward[0], np.finfo(np.float64).tiny, np.finfo(np.float64).max)
+        size = round(1e3 * float(np.log2(first) - np.log2(self.program.largest_price() or 1.0)))
+        rng = np.random.RandomState([self.seed, size % 2**32])
         units = None if start is None else start.units
         found = follow(self.program, self.gates, inward, rng, units, policy=self.options.policy)
         return [

@@ -1,4 +1,4 @@
-"""Penalties: the largest useful one, the automatic one, grids, and what is given."""
+"""Penalties: the largest useful one, grids, and what is given."""
 
 from __future__ import annotations
 
@@ -16,10 +16,8 @@ from skconvrelu.search.convex_concave import searched_max_price
 
 Array = NDArray[np.float64]
 
-#: beta="auto" is this fraction of beta_max; chosen by cross-validation in benchmarks/beta_auto.py
-AUTO_FRACTION = 0.01
-#: ... and at least this fraction of the largest price that balanced classes could have
-AUTO_FLOOR = 1e-5
+#: the least penalty of a grid, as a fraction of the largest price that balanced classes could have
+_FLOOR = 1e-5
 
 
 def largest_beta(program: ConvexProgram, policy: Policy = DEFAULT) -> float:
@@ -52,30 +50,12 @@ def given_beta(problem: Problem, program: ConvexProgram, beta: float) -> float:
     return inward
 
 
-def auto_beta(problem: Problem, program: ConvexProgram, policy: Policy = DEFAULT) -> float:
-    """``AUTO_FRACTION`` of the largest beta, or the floor, in canonical units.
-
-    Raises
-    ------
-    ValueError
-        If it is no number in the user's.
-    """
-    largest = largest_beta(program, policy)
-    if largest == 0.0:  # any penalty keeps the zero network
-        return problem.coordinates.beta_inward(1.0)
-    beta = max(AUTO_FRACTION * largest, _floor(program))
-    outward = problem.coordinates.beta_outward(beta)
-    if not (np.isfinite(outward) and outward > 0.0):
-        raise ValueError("beta='auto' leaves the range of double precision for such X and y; scale the features and y.")
-    return beta
-
-
 def _floor(program: ConvexProgram) -> float:
     """Least penalty chosen without being asked for, for losses without a unit.
 
     With classes beyond 1000 : 1 a fraction of the largest one would follow the rare class into pure fitting.
     """
-    return AUTO_FLOOR * program.largest_price() if program.loss.unitless else 0.0
+    return _FLOOR * program.largest_price() if program.loss.unitless else 0.0
 
 
 def given_betas(betas: Any) -> Array | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning, UndefinedMetricWarning
+from sklearn.exceptions import UndefinedMetricWarning
 
 from skconvrelu._warnings import warn
 from skconvrelu.stopping import current, due, reason, under
@@ -46,6 +46,8 @@ class Selection:
     seconds : float
     points : list of Point
         Each fold's joined point at the beta chosen.
+    cut_short : bool
+        A time limit ended it.
     """
 
     betas: Array
@@ -54,6 +56,7 @@ class Selection:
     n_fits: int
     seconds: float
     points: list[Point]
+    cut_short: bool
 
 
 @dataclass(eq=False)
@@ -159,8 +162,6 @@ def select_beta(
     -----
     UndefinedMetricWarning
         If some are not; :func:`comparable` says what counts then.
-    ConvergenceWarning
-        If a time limit ended it.
     """
     begin = time.monotonic()
     paths = _Paths(folds, score, observe, n_jobs)
@@ -181,14 +182,10 @@ def select_beta(
     seconds = time.monotonic() - begin
     chosen = _choose(scores, one_standard_error=one_standard_error)
     _warn_of_undefined(betas, scores)
-    if reason() == "max_time":
-        warn(
-            f"max_time ended the choice of beta after {len(betas)} penalties, down to {betas[-1]:.3g}. Increase max_time, or choose among "
-            "fewer betas or with fewer folds.",
-            ConvergenceWarning,
-        )
     logger.info("beta %.4g of %d tried, %d fits in %.1f s", betas[chosen], len(betas), n_fits, seconds)
-    return Selection(betas, scores, chosen, n_fits, seconds, paths.joined(float(betas[chosen])))
+    return Selection(
+        betas, scores, chosen, n_fits, seconds, paths.joined(float(betas[chosen])), cut_short=reason() == "max_time"
+    )
 
 
 def comparable(scores: Array) -> Array:
@@ -214,7 +211,8 @@ def mean_scores(scores: Array) -> Array:
 def standard_error(scores: Array) -> float:
     """Of the mean of what is defined; zero where that is a single number or none."""
     known = scores[np.isfinite(scores)]
-    return float(known.std(ddof=1) / np.sqrt(len(known))) if len(known) > 1 else 0.0
+    size = float(np.abs(known).max(initial=0.0)) or 1.0  # squares are numbers then
+    return float((known / size).std(ddof=1) / np.sqrt(len(known))) * size if len(known) > 1 else 0.0
 
 
 def _mean(scores: Array) -> float:
