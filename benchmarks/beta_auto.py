@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import time
+import warnings
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,11 @@ def measured(name: str, rows: int, seed: int) -> dict[str, tuple[float, float]]:
     found = {}
     for label, model in models.items():
         begin = time.process_time()
-        quiet_fit(model, X, y)
+        with warnings.catch_warnings():
+            # of scikit-learn's about its own next releases, and about classes with fewer members than folds
+            warnings.simplefilter("ignore", FutureWarning)
+            warnings.simplefilter("ignore", UserWarning)
+            quiet_fit(model, X, y)
         seconds = time.process_time() - begin
         found[label] = error(model, V, v, regression=regression), seconds
     return found

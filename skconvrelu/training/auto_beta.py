@@ -105,11 +105,19 @@ def auto_beta(
 
 
 def _score(held_out: ConvexProgram, point: Point) -> float:
-    """Minus the mean loss of a network on held-out samples, in canonical units; squares of it are numbers."""
-    worst = float(np.finfo(np.float64).max) ** 0.25
+    """Minus the mean loss of a network on held-out samples, in canonical units, or the Brier score, which bears being sure and wrong."""
+    worst = float(np.finfo(np.float64).max) ** 0.25  # whose square is a number
+    loss = held_out.loss
     with np.errstate(over="ignore", invalid="ignore"):
-        loss = held_out.loss_value(point.units.outputs(held_out.X) + point.intercept)
-    return -min(loss, worst) if np.isfinite(loss) else -worst
+        F = point.units.outputs(held_out.X) + point.intercept
+        # slopes of these losses are the errors of the probabilities
+        each = (
+            np.square(loss.gradient(F, held_out.Y)).sum(axis=1)
+            if loss.gives_probabilities
+            else loss.value(F, held_out.Y)
+        )
+        mean = float(held_out.weights @ each)
+    return -min(mean, worst) if np.isfinite(mean) else -worst
 
 
 def _splits(problem: Problem, policy: Policy, draw: np.random.RandomState) -> list[tuple[Index, Index]]:
