@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import time
 import warnings
-from typing import Any
 
 import numpy as np
 from sklearn.datasets import load_diabetes
@@ -23,7 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.datasets import REGRESSION, classification_names
 from benchmarks.defaults import prepared
-from benchmarks.protocol import beta_max, estimator_for, quiet_fit, standardised
+from benchmarks.protocol import beta_max, error, estimator_for, quiet_fit, standardised
 from skconvrelu import ConvexReLUClassifierCV, ConvexReLURegressorCV
 from skconvrelu.training.auto_beta import LEAST
 
@@ -42,13 +41,6 @@ def rows_of(name: str, rows: int, seed: int) -> tuple[np.ndarray, ...]:
     X, V = standardised(X, V)
     y, v = standardised(y, v)
     return X, y, V, v
-
-
-def error(model: Any, V: np.ndarray, v: np.ndarray, *, regression: bool) -> float:
-    """Root mean squared error, or Brier score."""
-    if regression:
-        return float(np.sqrt(np.square(model.predict(V) - v).mean()))
-    return float(np.square(model.predict_proba(V) - (v[:, None] == model.classes_)).sum(axis=1).mean())
 
 
 def measured(name: str, rows: int, seed: int) -> dict[str, tuple[float, float]]:

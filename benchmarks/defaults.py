@@ -24,7 +24,7 @@ from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_limits
 
 from benchmarks.datasets import REGRESSION, classification_names, load, training_rows
-from benchmarks.protocol import estimator_for, keeping, kept, quiet_fit, standardised
+from benchmarks.protocol import error, estimator_for, keeping, kept, quiet_fit, standardised
 from skconvrelu import ConvexReLUClassifierCV, ConvexReLURegressorCV
 from skconvrelu.policy import DEFAULT
 
@@ -131,11 +131,9 @@ def scored(name: str, changes: tuple[Change, ...], kind: Any, rows: int, seed: i
         begin = time.perf_counter()
         quiet_fit(model, X, y)
         measures = {"seconds": time.perf_counter() - begin}
-        if name in REGRESSION:
-            measures["RMSE"] = float(np.sqrt(np.square(model.predict(V) - v).mean()))
-        else:
-            off = model.predict_proba(V) - (v[:, None] == model.classes_)
-            measures["Brier"] = float(np.square(off).sum(axis=1).mean())
+        regression = name in REGRESSION
+        measures["RMSE" if regression else "Brier"] = error(model, V, v, regression=regression)
+        if not regression:
             measures["accuracy"] = 100.0 * model.score(V, v)
         found[change.label] = measures
     return found

@@ -15,9 +15,11 @@ import argparse
 import time
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
@@ -55,6 +57,13 @@ def draw(number: int) -> Problem:
     if not regression:
         y = (y > np.median(y)).astype(int)
     return Problem(number, rank, X, y, regression, fit_intercept, float(rng.choice([0.3, 0.1, 0.03])))
+
+
+def estimator(problem: Problem, tol: float) -> Any:
+    """The refined fit."""
+    p = problem
+    beta = p.fraction * beta_max(p.regression, p.X, p.y, fit_intercept=p.fit_intercept)
+    return estimator_for(p.regression)(beta, tol=tol, fit_intercept=p.fit_intercept, random_state=0)
 
 
 @dataclass(frozen=True)
@@ -101,10 +110,11 @@ def solve(number: int, max_time: float) -> Outcome:
     problem = draw(number)
     X, y, loss = problem.X, problem.y, "squared_error" if problem.regression else "log_loss"
     with threadpool_limits(limits=1):
-        beta = problem.fraction * beta_max(problem.regression, X, y, fit_intercept=problem.fit_intercept)
-        settings = {"fit_intercept": problem.fit_intercept, "random_state": 0}
+        model = estimator(problem, 1e-7)
+        beta = model.beta
+        full = clone(model).set_params(arrangements="exact", refine=False, tol=1e-8)
         times = [time.perf_counter()]
-        model = quiet_fit(estimator_for(problem.regression)(beta, tol=1e-7, **settings), X, y)
+        quiet_fit(model, X, y)
         times.append(time.perf_counter())
         searched, fitted = objective(weights_of(model), X, y, beta, loss), model.certificate_
         with warnings.catch_warnings():
@@ -112,7 +122,6 @@ def solve(number: int, max_time: float) -> Outcome:
             certificate = model.certify(X, y, method="exact", max_time=max_time)
         times.append(time.perf_counter())
         certified = objective(weights_of(model), X, y, beta, loss)
-        full = estimator_for(problem.regression)(beta, arrangements="exact", refine=False, tol=1e-8, **settings)
         quiet_fit(full, X, y)
         times.append(time.perf_counter())
     return Outcome(

@@ -56,12 +56,12 @@ def row(name: str, repeat: int) -> str:
     problem = load_problem(name)
     X, y = problem["X"], problem["y"]
     n = len(X)
-    beta, best = float(problem["beta"]) / n, min(float(problem["best_known_objective"]), BETTER.get(name, np.inf)) / n
+    model = estimator(problem, TOL[name])
+    beta, best = model.beta, min(float(problem["best_known_objective"]), BETTER.get(name, np.inf)) / n
     ours, theirs, seconds, rival_seconds = [], [], [], []
     for repetition in range(repeat):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            model = estimator(problem, TOL[name])
             rounds = Rounds()
             LOGGER.addHandler(rounds)
             begin = time.perf_counter()

@@ -38,6 +38,13 @@ def beta_max(regression: bool, X: np.ndarray, y: np.ndarray, *, fit_intercept: b
     return skconvrelu.beta_max(X, y, loss=loss, fit_intercept=fit_intercept, max_cones=1, random_state=0).value
 
 
+def error(model: Any, X: np.ndarray, y: np.ndarray, *, regression: bool) -> float:
+    """Root mean squared error, or Brier score."""
+    if regression:
+        return float(np.sqrt(np.square(model.predict(X) - y).mean()))
+    return float(np.square(model.predict_proba(X) - (y[:, None] == model.classes_)).sum(axis=1).mean())
+
+
 def cross_validated_beta(
     regression: bool, X: np.ndarray, y: np.ndarray, betas: Sequence[float], **params: Any
 ) -> float:

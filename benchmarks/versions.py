@@ -25,7 +25,6 @@ import numpy as np
 
 from benchmarks import exactness, free_arrangements, given_arrangements
 from benchmarks.datasets import load_problem
-from benchmarks.protocol import beta_max, estimator_for
 from benchmarks.rivals import objective
 
 ROOT = Path(__file__).parents[1]
@@ -57,14 +56,8 @@ class Fit:
 
 def small() -> Iterator[Fit]:
     for number in range(200):
-        p = exactness.draw(number)
-        beta = p.fraction * beta_max(p.regression, p.X, p.y, fit_intercept=p.fit_intercept)
-        yield Fit(
-            str(number),
-            estimator_for(p.regression)(beta, tol=1e-7, fit_intercept=p.fit_intercept, random_state=0),
-            p.X,
-            p.y,
-        )
+        problem = exactness.draw(number)
+        yield Fit(str(number), exactness.estimator(problem, 1e-7), problem.X, problem.y)
 
 
 def given() -> Iterator[Fit]:

@@ -76,6 +76,12 @@ def deadline_in(seconds: float | None) -> float | None:
     return None if seconds is None else time.monotonic() + seconds
 
 
+def half_way(deadline: float | None) -> float | None:
+    """The value of ``time.monotonic()`` when half of the time up to a deadline is over; None where there is none."""
+    now = time.monotonic()
+    return None if deadline is None else now + 0.5 * max(0.0, deadline - now)
+
+
 def current() -> Stop | None:
     """That of the work under way in this thread, if it may be stopped."""
     return _current.get()

@@ -1,4 +1,4 @@
-"""beta="auto": against cross-validation on the split it makes, on noise, on data too few to split, and under changes of units and order."""
+"""beta="auto": against other penalties, on noise, on data too few to split, and under changes of units and order."""
 
 import numpy as np
 import pytest
@@ -118,14 +118,15 @@ def test_time_that_ends_leaves_the_least_penalty():
     assert _fraction(model, X, y) == pytest.approx(0.01, rel=1e-6)
 
 
-def test_an_interrupted_choice_leaves_nothing_fitted(monkeypatch):
+@pytest.mark.parametrize("place", ["training.fold_paths.follow", "search.beta_path.search_violators"])
+def test_an_interrupted_choice_leaves_nothing_fitted(monkeypatch, place):
     X, y = _noisy()
     model = ConvexReLURegressor(random_state=0)
 
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("skconvrelu.training.fold_paths.follow", interrupted)
+    monkeypatch.setattr(f"skconvrelu.{place}", interrupted)
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, y)
     assert not hasattr(model, "beta_")

@@ -208,18 +208,17 @@ class BaseConvexReLU(CallbackSupportMixin, BaseEstimator):
         rng = check_random_state(self.random_state)
         previous = self._previous_units(problem.X.shape[1], problem.rows.Y.shape[1])
         program, gates = self._sampled(problem, previous, rng)
-        options = Options.of(self)
+        options, searches = Options.of(self), self._searches(program)
         begin: list[Units] = []
         if isinstance(problem.loss, HardMargin):  # there beta plays no part
             pass
         elif isinstance(beta, str):
-            searches = self._searches(program)
             auto = auto_beta(problem, program, gates, options, rng, searches=searches, deadline=deadline)
             program = program.at_beta(auto.beta)
             begin = [] if auto.units is None else [auto.units]
         else:
             program = program.at_beta(given_beta(problem, program, float(beta)))
-        if self._searches(program):
+        if searches:
             known = [units for units in (start, None if previous is None else previous.units) if units is not None]
             begin = [problem.units_inward(units) for units in known] or begin
 

@@ -30,7 +30,7 @@ from skconvrelu.estimators.held_out import score_of, splits_of
 from skconvrelu.estimators.progress import Progress
 from skconvrelu.kernels.blas_threads import one_blas_thread
 from skconvrelu.search.units import Units
-from skconvrelu.stopping import deadline_in, until
+from skconvrelu.stopping import deadline_in, half_way, until
 from skconvrelu.training.fold_paths import Fold, Point
 from skconvrelu.training.penalties import beta_grid, given_betas
 from skconvrelu.training.select_beta import Selection, select_beta
@@ -83,7 +83,7 @@ class ChoosesBeta(BaseConvexReLU):
             def observe(betas: list[float], scores: Array) -> bool:
                 return progress.task("betas").end()
 
-            with until(deadline_in(None if deadline is None else 0.5 * max(0.0, deadline - time.monotonic()))) as stop:
+            with until(half_way(deadline)) as stop:
                 selection = select_beta(
                     folds, grid, score, adaptive=given is None, one_standard_error=self.one_standard_error,
                     n_jobs=self.n_jobs, observe=observe,

@@ -22,10 +22,10 @@ class ConvexReLUClassifier(BaseClassifier):
     beta : float or "auto", default="auto"
         Penalty, positive: the only hyperparameter worth searching. "auto" is the one that predicts held-out samples best, of nine
         from the smallest beta whose optimum is the zero network (over all arrangements, as searched) down to a hundredth of it. Networks
-        are trained on three quarters of the samples, roughly, along falling penalties, and their loss on the other quarter decides; with
-        few samples each of up to four quarters is held out in turn. Where nothing is searched (``refine`` off, gated ReLU, "exact"),
-        with fewer than eight distinct samples, or where ``max_time`` ends the choice it is that hundredth. It follows the units of X and y.
-        Beyond class ratios of 1000 : 1 a floor keeps it from following the rare class.
+        are trained on three quarters of the samples, roughly, along falling penalties, and their loss on the other quarter decides (with
+        log_loss the Brier score); with few samples each of up to four quarters is held out in turn. Where nothing is searched
+        (``refine`` off, gated ReLU, "exact"), with fewer than eight distinct samples, or where ``max_time`` ends the choice it is that
+        hundredth. It follows the units of X. Beyond class ratios of 1000 : 1 a floor keeps it from following the rare class.
     loss : {"log_loss", "hinge", "squared_hinge", "squared_error", "hard_margin"}, default="log_loss"
         With labels coded y = -1, +1 and the margin m = y f: "log_loss" ``log(1 + exp(-m))`` for two classes, softmax cross-entropy
         for more; "hinge" ``max(0, 1 - m)``; "squared_hinge" ``max(0, 1 - m)^2``; "squared_error" ``(1 - m)^2 / 2``; "hard_margin" no

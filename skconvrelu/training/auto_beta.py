@@ -7,7 +7,6 @@ noise asks for more. Over given arrangements it is that hundredth.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +16,7 @@ from skconvrelu.policy import Policy
 from skconvrelu.problem import Problem
 from skconvrelu.program import ConvexProgram, Index
 from skconvrelu.search.units import Units
-from skconvrelu.stopping import until
+from skconvrelu.stopping import half_way, until
 from skconvrelu.training.fold_paths import Fold, Point
 from skconvrelu.training.penalties import beta_grid
 from skconvrelu.training.select_beta import select_beta
@@ -59,8 +58,7 @@ def auto_beta(
     searches: bool,
     deadline: float | None = None,
 ) -> AutoBeta:
-    """Choose a penalty for a program over the gates (d, P) from which a fit ``searches``, in at most half of the time
-    up to the ``deadline``, a value of ``time.monotonic()``.
+    """Choose a penalty for a program over the gates (d, P) from which a fit ``searches``, in half of the time to a deadline.
 
     It is the least of those there are to choose among where the fit stays with these gates, where there are fewer than eight samples or
     no split leaves anything to learn, and where time ends the choice.
@@ -70,13 +68,15 @@ def auto_beta(
     ValueError
         If the least is no number in the user's units.
     """
-    draw = np.random.RandomState(rng.randint(2**31 - 1)) if searches else rng
     coordinates, policy = problem.coordinates, options.policy
     grid = beta_grid(problem, [program], _PENALTIES, LEAST, policy)
     if not (np.isfinite(grid).all() and (grid > 0.0).all()):
         raise ValueError("beta='auto' leaves the range of double precision for such X and y; scale the features and y.")
     least = AutoBeta(coordinates.beta_inward(grid[-1]))
-    splits = _splits(problem, policy, draw) if searches and len(grid) > 1 else []
+    if not searches:
+        return least
+    draw = np.random.RandomState(rng.randint(2**31 - 1))
+    splits = _splits(problem, policy, draw) if len(grid) > 1 else []
     if not splits:
         return least
     seed = int(draw.randint(2**31 - 1))
@@ -86,8 +86,7 @@ def auto_beta(
     def score(f: int, point: Point) -> float:
         return _score(held_out[f], point)
 
-    now = time.monotonic()
-    with until(None if deadline is None else now + 0.5 * max(0.0, deadline - now)) as stop:
+    with until(half_way(deadline)) as stop:
         selection = select_beta(
             folds,
             grid,
