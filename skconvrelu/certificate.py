@@ -32,8 +32,8 @@ class Certificate:
         No network with hidden units in the arrangements that were solved (``arrangements_``) has a smaller objective: proof.
     lower_bound_searched : float or None
         No network at all has a smaller objective, if the search missed no better maximiser of the price than it found: evidence,
-        worth as much as its recall. Where a fit's search is no evidence it is kept low enough for the gap not to be below ``tol``. None
-        without a search.
+        worth as much as its recall. The gap to it is a tenth of ``tol`` at least where prices come near beta, for nothing finer is looked
+        for, and not below ``tol`` where a fit's search is no evidence. None without a search.
     lower_bound_proven : float or None
         No network at all has a smaller objective: proof, by enumeration or branch and bound. None until proven.
     n_arrangements : int

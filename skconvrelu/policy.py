@@ -72,6 +72,8 @@ class Policy:
     walked : int
         Numbers in X up to which exact walks are added to them where these are poor, and above which a small penalty is approached along
         falling ones.
+    least_seconds : float
+        Seconds in independent starts that the last pricing takes at least, over the root of tol: finer statements need more of them.
     last_starts : int
         Independent starts after which the last pricing ends.
     provable : tuple of int
@@ -127,6 +129,7 @@ class Policy:
     most_starts: int = 800
     pricing_seconds: float = 5.0
     walked: int = 1_000
+    least_seconds: float = 0.005
     last_starts: int = 16_000
     provable: tuple[int, ...] = (10_000, 2_000, 500, 60, 25)
     proof_cones: int = 5_000

@@ -12,7 +12,7 @@ from skconvrelu.cones import project
 from skconvrelu.cones.price_memory import PriceMemory
 from skconvrelu.intercept import balanced, best_intercept
 from skconvrelu.losses import Loss, PiecewiseLinear
-from skconvrelu.rounding import UNIT, gamma, positive, row_lengths
+from skconvrelu.rounding import FINE, UNIT, gamma, positive, row_lengths, without_vanishing
 from skconvrelu.rows import Rows
 
 Array = NDArray[np.float64]
@@ -135,7 +135,7 @@ class ConvexProgram:
         weights = self.weights[rows]
         return replace(
             self,
-            X=np.ascontiguousarray(self.X[rows]),
+            X=np.ascontiguousarray(without_vanishing(self.X[rows])),
             Y=self.Y[rows],
             weights=weights / weights.sum(),
             patterns=self.patterns[:, rows],
@@ -311,7 +311,7 @@ class ConvexProgram:
         return np.asarray(Rows.in_memory(len(blocks), self.X, self.patterns.T, dual).sum(gradient))
 
     def prices(
-        self, dual: Array, blocks: Index | None = None, *, level: float | None = None, rtol: float = 1e-9
+        self, dual: Array, blocks: Index | None = None, *, level: float | None = None, rtol: float = FINE
     ) -> tuple[Array, Array]:
         """Upper and lower bounds of ``||Proj_{K_j}(X' D_j Lambda v_j)||``, the left-hand side of dual feasibility.
 

@@ -14,6 +14,10 @@ Array = NDArray[np.float64]
 
 #: half the distance from one to the next larger double: the largest relative error of one operation
 UNIT = float(np.finfo(np.float64).eps) / 2.0
+#: in place of zero below a fraction line: less than any size that counts
+TINY = 1e-300
+#: relative accuracy of prices where nothing coarser will do
+FINE = 1e-9
 #: more than what squares lose by underflow, in a length of any number of entries that fit into memory; far below any penalty accepted
 UNDERFLOW = 2.0**-500
 
@@ -25,9 +29,14 @@ def gamma(count: float) -> float:
 
 def row_lengths(X: Array) -> Array:
     """Upper bounds (n,) of the lengths of the rows; zero where they are zero."""
-    lengths = np.sqrt(np.einsum("nd,nd->n", X, X)) * (1.0 + gamma(X.shape[1] + 4)) + UNDERFLOW
-    lengths[~X.any(axis=1)] = 0.0
-    return np.asarray(lengths)
+    lengths = np.sqrt(np.einsum("nd,nd->n", X, X))
+    # squares of short ones are no numbers, or have few digits
+    short = np.flatnonzero(lengths < UNDERFLOW / UNIT)
+    exponents = np.frexp(np.abs(X[short]).max(axis=1, initial=0.0))[1]
+    scaled = np.ldexp(X[short], -exponents[:, None])
+    sizes = np.sqrt(np.einsum("nd,nd->n", scaled, scaled))
+    lengths[short] = np.where(sizes > 0.0, np.nextafter(np.ldexp(sizes, exponents), np.inf), 0.0)
+    return np.asarray(lengths * (1.0 + gamma(X.shape[1] + 4)))
 
 
 def exact_sum(terms: NDArray[np.float64] | NDArray[np.intp]) -> float:
@@ -55,3 +64,13 @@ def lengths_of_any_size(rows: Array) -> Array:
 def positive(sizes: Array) -> Array:
     """Sizes to divide by: one in place of zero."""
     return np.where(sizes > 0.0, sizes, 1.0)
+
+
+#: factor between columns of which double precision cannot hold the squares of both
+TOO_FAR_APART = 1e100
+
+
+def without_vanishing(X: Array) -> Array:
+    """X with zeros for columns too far below the largest: some of the samples may lack what made a column large."""
+    sizes = np.abs(X).max(axis=0, initial=0.0)
+    return np.where(sizes * TOO_FAR_APART >= sizes.max(initial=0.0), X, 0.0)

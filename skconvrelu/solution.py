@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from skconvrelu.cones import project
 from skconvrelu.duality import Bound, lower_bound
 from skconvrelu.program import ConvexProgram
-from skconvrelu.rounding import UNIT, row_lengths
+from skconvrelu.rounding import FINE, UNIT, row_lengths
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -214,8 +214,13 @@ def _cheap_bounds(program: ConvexProgram, candidate: Candidate, rtol: float) -> 
     return upper, np.flatnonzero(unclear)
 
 
+def price_accuracy(tol: float) -> float:
+    """Relative accuracy of prices that a gap of ``tol`` needs."""
+    return min(FINE, 0.01 * tol)
+
+
 def evaluate(
-    program: ConvexProgram, candidate: Candidate, *, solver: str, rtol: float = 1e-9, level: float = 0.0
+    program: ConvexProgram, candidate: Candidate, *, solver: str, rtol: float = FINE, level: float = 0.0
 ) -> Solution:
     """Verify a candidate: drop blocks that only hold rounding, find the best intercept, scale the dual point, take the gap.
 

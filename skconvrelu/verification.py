@@ -20,6 +20,9 @@ from sklearn.utils.validation import check_is_fitted
 Long = NDArray[np.longdouble]
 Mask = NDArray[np.bool_]
 
+# each time the sum of a dual point misses zero by less; the second leaves the rounding of extended precision
+BALANCING = 2
+
 
 @dataclass(frozen=True)
 class Verification:
@@ -30,9 +33,9 @@ class Verification:
     objective : float
         Training objective of the network in ``coefs_`` and ``intercepts_``.
     lower_bound : float
-        What the dual point proves over the patterns, once it is scaled until no price is above beta and its sum vanishes.
+        What the dual point proves over the patterns, once its sum vanishes and it is scaled until no price is above beta.
     largest_price : float
-        Bound of the prices at the dual point as it is, in units of beta.
+        Bound of the prices at the dual point before it is scaled, in units of beta.
     cone_violation : float
         Largest violation of a constraint of the convex weights, over the lengths of the sample and of the longest vector.
     double_error : float
@@ -112,11 +115,14 @@ def verify(model: Any, X: Any, y: Any, *, sample_weight: Any = None, patterns: A
     loss = _Loss(model, Y[used], shares[used])
     rows, dual, masks = biased[used], dual[used], masks[used]
     beta = np.longdouble(model.beta_)
-    price = _largest_price(rows, dual, masks, float(beta), constrained=model.activation == "relu")
+    slopes = loss.feasible(-dual / loss.shares[:, None], np.sqrt(np.square(rows).sum(axis=1)))
+    price = _largest_price(
+        rows, -loss.shares[:, None] * slopes, masks, float(beta), constrained=model.activation == "relu"
+    )
     F = _outputs(model, dense)[used]
     return Verification(
         objective=float(loss.value(F) + _penalty(model, beta)),
-        lower_bound=float(loss.bound(dual * min(np.longdouble(1.0), beta / price if price > 0.0 else 1.0), rows, beta)),
+        lower_bound=float(loss.bound(slopes * min(np.longdouble(1.0), beta / price if price > 0.0 else 1.0))),
         largest_price=float(price / beta),
         cone_violation=_cone_violation(model, rows),
         double_error=float(loss.change(F, _double_error(model, rows, F))),
@@ -246,22 +252,20 @@ class _Loss:
         }
         return np.asarray(terms[name]().sum(axis=1))
 
-    def bound(self, dual: Long, X: Long, beta: np.longdouble) -> np.longdouble:
-        """Dual objective at a feasible point beside ``dual``, scaled by what moving there costs."""
-        A = self._inside(-dual / self.shares[:, None])
-        moved = self.shares[:, None] * A + dual
-        lengths = np.sqrt(np.square(X).sum(axis=1))
-        cost = np.sqrt(np.square(moved).sum(axis=1)) @ lengths
-        if self.free:
-            # what the sum misses zero by is taken from the shorter samples; it stays inside but for rounding
-            drift = (self.shares[:, None] * A).sum(axis=0)
+    def feasible(self, A: Long, lengths: Long) -> Long:
+        """Slopes of the loss (n, K) in the dual domain whose weighted sums vanish where intercepts are free, beside ``A``."""
+        A = self._inside(A)
+        for _ in range(BALANCING if self.free else 0):
+            # what the sum misses zero by is taken from the shorter samples; a slope may leave its domain by that
             takers = lengths <= np.median(lengths)
-            share = self.shares[takers]
-            A[takers] = A[takers] - drift / share.sum()
+            drift = (self.shares[:, None] * A).sum(axis=0)
+            A[takers] = A[takers] - drift / self.shares[takers].sum()
             A = self._inside(A)
-            cost = cost + np.abs(drift).sum() * (share @ lengths[takers]) / share.sum()
-        value = -self.shares @ self._conjugates(A)
-        return np.longdouble(value * (beta / (beta + cost)))
+        return A
+
+    def bound(self, A: Long) -> np.longdouble:
+        """Dual objective at slopes ``A`` (n, K) of the loss."""
+        return np.longdouble(-self.shares @ self._conjugates(A))
 
     def _inside(self, A: Long) -> Long:
         """The nearest point of the dual domain."""

@@ -123,6 +123,14 @@ def test_sparse_gates_look_at_few_features():
     assert support.max() == 3
 
 
+@pytest.mark.parametrize("value", [0.1, 136.11219967, 3.7e12])
+def test_sparse_gates_of_a_column_that_is_constant_but_for_rounding(value):
+    """Its standard deviation is rounding: gates in units of it would be huge and cancel with their bias."""
+    X = np.column_stack([np.random.default_rng(1).standard_normal(23), np.full(23, value), np.ones(23)])
+    gates = sample_gates(X, "sparse", 40, np.random.RandomState(0), weights=np.ones(23), constant=True)
+    assert np.abs(gates[1]).max() < 10.0
+
+
 def feasible_patterns(X):
     """All patterns of closed and open half-spaces, each decided by a linear program: a strict inequality may be scaled to one."""
     found = set()

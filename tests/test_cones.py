@@ -76,3 +76,11 @@ def test_iteration_limit_leaves_valid_bounds():
         found = project(X, patterns, V, max_iter=max_iter)
         assert (found.upper >= exact * (1 - 1e-12)).all()
         assert (found.lower <= exact + 1e-12).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_rows_whose_squares_underflow_are_constraints_like_others():
+    X, patterns, V = problem(20, 3, 10, 6)
+    tiny = X * np.where(np.arange(20) % 2 == 0, 1.0, 1e-165)[:, None]
+    scale = np.linalg.norm(V, axis=1)
+    np.testing.assert_allclose(project(tiny, patterns, V).upper / scale, exact_norms(X, patterns, V) / scale, atol=1e-7)

@@ -1,6 +1,7 @@
 """Lower bounds hold, for every dual point, in exact arithmetic."""
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from skconvrelu.arrangements import enumerate_arrangements
 from skconvrelu.cones import project
 from skconvrelu.duality import lower_bound
 from skconvrelu.losses import MultinomialLogLoss
-from skconvrelu.rounding import exact_sum, gamma
+from skconvrelu.rounding import exact_sum, gamma, row_lengths
 from skconvrelu.search.branch_and_bound import exact_price
 from skconvrelu.solvers import solve_program
 
@@ -420,3 +421,15 @@ def test_what_a_sum_misses_zero_by_costs_what_some_sample_takes_it_for(kind, sha
     cost = 0.999 * missing * np.linalg.norm(program.X, axis=1).min() / program.beta
     assert 0.0 < free <= pinned / (1.0 + cost)
     assert free >= pinned * (1.0 - 1e3 * missing * np.linalg.norm(program.X, axis=1).max() / program.beta)
+
+
+@pytest.mark.parametrize("exponent", [-1074, -1060, -600, -510, -440, 0, 500])
+def test_row_lengths_are_upper_bounds_exactly(exponent):
+    rows = np.ldexp(np.random.default_rng(0).standard_normal((30, 4)), exponent)
+    rows[0] = 0.0
+    lengths = row_lengths(rows)
+    squares = [sum(Fraction(float(x)) ** 2 for x in row) for row in rows]
+    assert all(Fraction(float(length)) ** 2 >= square for length, square in zip(lengths, squares, strict=True))
+    assert lengths[0] == 0.0
+    if exponent > -1000:
+        assert all(Fraction(float(length) * 0.99999999) ** 2 <= s for length, s in zip(lengths, squares, strict=True))

@@ -179,6 +179,23 @@ def test_a_blind_search_warns_and_its_bound_does_not_reach_tol(blind, tol):
     assert certificate.lower_bound_proven is None
 
 
+@pytest.mark.parametrize("tol", [1e-2, 1e-3])
+def test_a_search_says_nothing_finer_than_what_it_looked_for(tol):
+    X, y = regression_data(24, 6)
+    certificate = ConvexReLURegressor(3e-3, n_arrangements=5, random_state=0, tol=tol).fit(X, y).certificate_
+    assert certificate.is_evidence
+    assert 0.1 * tol * (1.0 - 1e-9) <= certificate.gap_searched <= tol
+
+
+def test_finer_searches_end_with_more_starts():
+    X, y = regression_data(24, 6)
+    starts = [
+        ConvexReLURegressor(3e-3, n_arrangements=5, random_state=0, tol=tol).fit(X, y).certificate_.n_starts
+        for tol in (1e-1, 1e-4)
+    ]
+    assert starts[0] < starts[1]
+
+
 def test_a_proof_needs_no_search(blind):
     X, y = regression_data(20, 2)
     certificate = ConvexReLURegressor(3e-3, n_arrangements=5, random_state=0, tol=1e-3).fit(X, y).certificate_

@@ -155,3 +155,14 @@ def test_prices_of_a_dual_point_are_computed_once_and_those_of_another_one_anew(
     assert moved.max() > upper.max()
     dual[0] += 1.0  # written to by whoever owns it
     np.testing.assert_allclose(program.prices(dual)[0], replace(program).prices(dual)[0], rtol=1e-8)
+
+
+def test_some_of_the_rows_may_lack_what_made_a_column_large():
+    """The fill value of a column may be on the rows that are left out: squares of the rest are no numbers beside other columns."""
+    program = make_program("squared_error", n=12, d=3, fit_intercept=False)
+    X = program.X * np.array([1.0, 1e-120, 1e-90])
+    X[0, 1] = 1.0
+    part = replace(program, X=X).on_rows(np.arange(1, 12))
+    np.testing.assert_array_equal(part.X[:, [0, 2]], X[1:, [0, 2]])
+    assert not part.X[:, 1].any()
+    np.testing.assert_array_equal(replace(program, X=X).on_rows(np.arange(6)).X, X[:6])

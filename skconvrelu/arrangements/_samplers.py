@@ -12,10 +12,14 @@ from skconvrelu._by_value import hash_of_values, same_values
 from skconvrelu._checks import check_choice, check_count, check_flag, check_matrix, check_rng, check_shape, check_vector
 from skconvrelu.arrangements._enumeration import exact_gates
 from skconvrelu.arrangements._patterns import merge_sampled
+from skconvrelu.rounding import positive
 from skconvrelu.row_space import row_space_coordinates
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+
+#: a column whose spread is smaller beside its mean is constant but for rounding
+CONSTANT = 1e-12
 
 
 def gaussian_gates(X: Array, scale: Array, count: int, rng: np.random.RandomState) -> Array:
@@ -30,14 +34,25 @@ def sparse_gates(X: Array, count: int, rng: np.random.RandomState, *, constant: 
     """
     d = X.shape[1]
     features = d - 1 if constant else d
-    spread = X.std(axis=0) if constant else np.sqrt(np.mean(X * X, axis=0))
+    spread = _spread(X, constant=constant)
     gates = np.zeros((d, count))
     for column in gates.T:
         chosen = rng.choice(features, size=rng.randint(1, min(3, features) + 1), replace=False)
-        column[chosen] = rng.standard_normal(len(chosen)) / np.where(spread[chosen] > 0.0, spread[chosen], 1.0)
+        column[chosen] = rng.standard_normal(len(chosen)) / spread[chosen]
         if constant:
             column[-1] = _threshold(X @ column, rng)
     return gates
+
+
+def _spread(X: Array, *, constant: bool) -> Array:
+    """Units (d,) of the columns: standard deviations, or root mean squares of columns without a constant beside them.
+
+    One of columns that are constant but for rounding: coefficients as large as that rounding is small would be left to cancel.
+    """
+    if not constant:
+        return positive(np.sqrt(np.mean(X * X, axis=0)))
+    spread = X.std(axis=0)
+    return np.where(spread > CONSTANT * np.abs(X.mean(axis=0)), spread, 1.0)
 
 
 def _threshold(values: Array, rng: np.random.RandomState) -> float:
@@ -91,13 +106,13 @@ def patch_gates(
     """
     height, width = image[:2]
     gates = np.zeros((X.shape[1], count))
-    spread = X.std(axis=0) if constant else np.sqrt(np.mean(X * X, axis=0))
+    spread = _spread(X, constant=constant)
     for column in gates.T:
         top, left = rng.randint(height - patch[0] + 1), rng.randint(width - patch[1] + 1)
         inside = np.zeros(image, dtype=bool)
         inside[top : top + patch[0], left : left + patch[1]] = True
         chosen = np.flatnonzero(inside.ravel())
-        column[chosen] = rng.standard_normal(len(chosen)) / np.where(spread[chosen] > 0.0, spread[chosen], 1.0)
+        column[chosen] = rng.standard_normal(len(chosen)) / spread[chosen]
         if constant:
             column[-1] = _threshold(X @ column, rng)
     return gates
@@ -146,7 +161,7 @@ def _drawn(
     spread = np.sqrt(weights @ np.square(X - mean))
     spread[-1] = 1.0
     mean[-1] = 0.0
-    gates = gaussian_gates(X, np.where(spread > 1e-12 * np.abs(mean), spread, 1.0), count, rng)
+    gates = gaussian_gates(X, np.where(spread > CONSTANT * np.abs(mean), spread, 1.0), count, rng)
     # hidden biases in the centred coordinates: a shift of the features shifts the hyperplanes with them
     gates[-1] -= mean @ gates
     return gates

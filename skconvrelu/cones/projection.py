@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from skconvrelu.kernels.column_products import ColumnProducts
 from skconvrelu.limits import limits
-from skconvrelu.rounding import gamma, row_lengths
+from skconvrelu.rounding import FINE, TINY, gamma, row_lengths
 from skconvrelu.rows import in_memory
 from skconvrelu.stopping import due
 
@@ -47,7 +47,7 @@ def project(
     V: Array,
     *,
     level: float | None = None,
-    rtol: float = 1e-9,
+    rtol: float = FINE,
     max_iter: int = 60,
     row_error: Array | None = None,
 ) -> Projections:
@@ -94,7 +94,9 @@ def _squeeze(
     """Move the bounds towards each other, in place."""
     n, d = X.shape
     rows = np.flatnonzero(X.any(axis=1))
-    A = np.ascontiguousarray(X[rows])
+    # about one long, exactly, so that squares of short ones are numbers
+    exponents = np.frexp(row_lengths(X[rows]))[1]
+    A, row_error = np.ldexp(X[rows], -exponents[:, None]), np.ldexp(row_error[rows], -exponents)
     products: ColumnProducts | None = None
     for some in in_memory(len(V), 8 * max(n, d * d)):
         part = np.arange(some.start, some.stop)
@@ -102,7 +104,7 @@ def _squeeze(
         if len(open_) and not due():
             products = products or ColumnProducts(A)
             signs = np.where(patterns[open_][:, rows], 1.0, -1.0)
-            batch = _Batch(A, products, signs, V[open_], open_, row_error[rows])
+            batch = _Batch(A, products, signs, V[open_], open_, row_error)
             for _ in range(max_iter):
                 if not batch.record(out, level, rtol) or due():
                     break
@@ -182,5 +184,5 @@ class _Batch:
 
     def _length(self, ds: Array, drho: Array) -> Array:
         hit = np.maximum((-ds / self.slack).max(axis=1), (-drho / self.rho).max(axis=1))
-        step: Array = np.minimum(1.0, 0.99 / np.maximum(hit, 1e-300))
+        step: Array = np.minimum(1.0, 0.99 / np.maximum(hit, TINY))
         return step[:, None]

@@ -16,7 +16,7 @@ from skconvrelu.certificate import Certificate
 from skconvrelu.estimators.base import TrainingSet
 from skconvrelu.estimators.classifier import ConvexReLUClassifier
 from skconvrelu.estimators.regressor import ConvexReLURegressor
-from skconvrelu.losses import REGRESSION
+from skconvrelu.losses import PENALISED, REGRESSION
 from skconvrelu.network import TwoLayerReLU
 from skconvrelu.rounding import lengths_of_any_size
 from skconvrelu.search.units import Units
@@ -24,7 +24,8 @@ from skconvrelu.stopping import deadline_in
 
 Array = NDArray[np.float64]
 
-_CLASSIFICATION = ("log_loss", "hinge", "squared_hinge")
+#: those that scikit-learn's names are enough for
+_LOSSES = tuple(name for name in PENALISED if not name.endswith("_on_classes"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,7 +200,7 @@ def _loss(loss: str | None, mlp: MLPRegressor | MLPClassifier | None) -> str:
     if loss is None and own is None:
         raise ValueError("loss must be given for plain weights, such as 'squared_error' or 'log_loss'.")
     chosen = own if loss is None else loss
-    return check_choice(chosen, "loss", REGRESSION + _CLASSIFICATION)
+    return check_choice(chosen, "loss", _LOSSES)
 
 
 def _beta(beta: Any, mlp: MLPRegressor | MLPClassifier | None, n: float, n_outputs: int) -> float:

@@ -10,12 +10,11 @@ from scipy.special import expit, log_softmax, logit, softmax, xlogy
 
 from skconvrelu.losses import conic_forms
 from skconvrelu.losses._base import CanonicalTargets, Loss, canonical_residuals
-from skconvrelu.rounding import gamma, power_of_two
+from skconvrelu.rounding import TINY, gamma, power_of_two
 
 Array = NDArray[np.float64]
 
 #: probabilities below this are as good as zero and would only make outputs infinite
-_SMALLEST = 1e-300
 #: outputs beyond which exponentials would overflow
 _LARGEST = 500.0
 
@@ -117,7 +116,7 @@ class Poisson(Loss):
         return np.maximum(A, -Y)
 
     def outputs_at(self, A: Array, Y: Array) -> Array:
-        return np.log(np.maximum(A + Y, _SMALLEST))
+        return np.log(np.maximum(A + Y, TINY))
 
     def best_constant(self, F: Array, Y: Array, weights: Array) -> Array:
         top = F.max(axis=0)
@@ -170,7 +169,7 @@ class BinaryLogLoss(Loss):
         return -Y * np.clip(-Y * A, 0.0, 1.0)
 
     def outputs_at(self, A: Array, Y: Array) -> Array:
-        return -Y * logit(np.clip(-Y * A, _SMALLEST, 1.0 - 1e-16))
+        return -Y * logit(np.clip(-Y * A, TINY, 1.0 - 1e-16))
 
     def conic_form(self, Y: Array, weights: Array, build: Any, f: NDArray[np.intp]) -> float:
         return conic_forms.binary_log_loss(self, Y, weights, build, f)
@@ -218,7 +217,7 @@ class MultinomialLogLoss(Loss):
         return p / p.sum(axis=1, keepdims=True) - Y
 
     def outputs_at(self, A: Array, Y: Array) -> Array:
-        return np.log(np.maximum(A + Y, _SMALLEST))
+        return np.log(np.maximum(A + Y, TINY))
 
     def intercept_basis(self, n_outputs: int) -> Array:
         # adding one constant to all classes changes nothing: intercepts are kept at mean zero

@@ -12,6 +12,7 @@ from skconvrelu.arrangements import exact_gates
 from skconvrelu.arrangements._normals import Normals
 from skconvrelu.arrangements._patterns import patterns_of
 from skconvrelu.plotting._axes import axes
+from skconvrelu.rounding import TINY
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -99,7 +100,7 @@ class ArrangementDisplay:
                 self.ax_.text(0.65 * np.cos(middle), 0.65 * np.sin(middle), text, ha="center", va="center")
         for angle in self.boundaries[:-1]:
             self.ax_.plot([0.0, np.cos(angle)], [0.0, np.sin(angle)], color="black", linewidth=1)
-        for i, (a, b) in enumerate(self.X / max(np.linalg.norm(self.X, axis=1).max(), 1e-300)):
+        for i, (a, b) in enumerate(self.X / max(np.linalg.norm(self.X, axis=1).max(), TINY)):
             self.ax_.annotate(
                 "", (a, b), (0.0, 0.0), arrowprops={"arrowstyle": "->", "color": "tab:red", "linewidth": 1.5}
             )

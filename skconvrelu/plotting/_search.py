@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skconvrelu.plotting._axes import axes
+from skconvrelu.rounding import TINY
 
 Array = NDArray[np.float64]
 
@@ -80,7 +81,7 @@ class SearchDisplay:
         rounds = np.arange(1, len(self.objectives) + 1)
         self.ax_.plot(rounds, self.objectives, ".-", color="tab:blue", label="objective")
         self.ax_.axhline(self.lower_bound, color="black", linestyle="--", linewidth=1, label=self.bound_name)
-        gaps = (self.objectives - self.lower_bound) / np.maximum(self.objectives - self.least_loss, 1e-300)
+        gaps = (self.objectives - self.lower_bound) / np.maximum(self.objectives - self.least_loss, TINY)
         self.gap_ax_ = self.ax_.twinx()
         self.gap_ax_.plot(rounds, np.maximum(gaps, 1e-16), ".-", color="tab:orange")
         self.gap_ax_.set_yscale("log")

@@ -15,14 +15,14 @@ from skconvrelu.losses import HardMargin, Loss
 from skconvrelu.problem.coordinates import Coordinates
 from skconvrelu.problem.merging import Rows, merge_rows
 from skconvrelu.program import ConvexProgram
-from skconvrelu.rounding import UNIT, exact_sum, gamma, positive, power_of_two
+from skconvrelu.rounding import TOO_FAR_APART, UNIT, exact_sum, gamma, positive, power_of_two
 from skconvrelu.row_space import RowSpace
 from skconvrelu.search.units import Units
 
 Array = NDArray[np.float64]
 
-#: factor between the sizes of two columns from which the user is told, and from which squares of both leave the range of doubles
-_APART, _TOO_FAR_APART = 1e3, 1e100
+#: factor between the sizes of two columns from which the user is told
+_APART = 1e3
 #: exponents of the loss of the zero network, in the user's units, that can be carried
 _LOSS = 1000
 
@@ -156,7 +156,7 @@ class Problem:
         ValueError
             With the columns by name and the remedy.
         """
-        if self._extremes is not None and self._extremes[0] > _TOO_FAR_APART:
+        if self._extremes is not None and self._extremes[0] > TOO_FAR_APART:
             raise ValueError(
                 f"{self._difference(names)} Double precision cannot hold both; scale the features, for instance by StandardScaler."
             )

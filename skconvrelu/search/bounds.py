@@ -10,6 +10,9 @@ from skconvrelu.program import ConvexProgram
 
 Array = NDArray[np.float64]
 
+#: what a search looks for, in units of tol: prices that are so much above beta, and bounds as fine as that
+SOUGHT = 0.1
+
 
 def searched_bound(program: ConvexProgram, dual: Array, largest: float) -> float:
     """Lower bound of the training objective if no arrangement prices above ``largest`` at ``dual``."""
@@ -18,7 +21,17 @@ def searched_bound(program: ConvexProgram, dual: Array, largest: float) -> float
 
 def violation_level(program: ConvexProgram, tol: float) -> float:
     """The price above which a unit is worth adding to a network that is to be optimal to ``tol``."""
-    return program.beta * (1.0 + 0.1 * tol)
+    return program.beta * (1.0 + SOUGHT * tol)
+
+
+def sought_bound(program: ConvexProgram, dual: Array, largest: float, objective: float, tol: float) -> float:
+    """What a search that met no price above ``largest`` says of the training objective.
+
+    Where that is near beta it looked for units that lower the objective by a tenth of tol, as :func:`violation_level` does, and says no
+    more.
+    """
+    met = searched_bound(program, dual, largest)
+    return min(met, objective * (1.0 - SOUGHT * tol)) if largest * (1.0 + SOUGHT * tol) > program.beta else met
 
 
 def tolerable_price(program: ConvexProgram, dual: Array, target: float) -> float:

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from skconvrelu.rounding import gamma, row_lengths
+from skconvrelu.rounding import TINY, gamma, row_lengths
 from skconvrelu.row_space import neglected, row_space_basis
 from skconvrelu.search.cone_relaxation import AbsoluteForm, cone_bounds
 from skconvrelu.search.convex_concave import climb, price
@@ -210,7 +210,7 @@ class _Search:
         bound = np.minimum(bound, inherited)
         U = np.einsum("bi,bij->bj", t, V)
         norms = np.linalg.norm(U, axis=1)
-        U, t = U / np.maximum(norms, 1e-300)[:, None], t / np.maximum(norms, 1e-300)[:, None]
+        U, t = U / np.maximum(norms, TINY)[:, None], t / np.maximum(norms, TINY)[:, None]
         prices = form(U)
         if prices.max() > self.lower:
             self.lower, self.unit = float(prices.max()), U[prices.argmax()]
@@ -307,7 +307,7 @@ def _cauchy_schwarz_bound(form: AbsoluteForm, unit: Array, deadline: float) -> f
 
 def _trust_multiplier(values: Array, y: Array) -> float:
     """Multiplier mu > max(values) with ``||(mu - values)^{-1} y|| = 1``, or just above the largest value if that is less."""
-    low = values[-1] + max(abs(y[-1]), 1e-9 * (abs(values[-1]) + float(np.linalg.norm(y)) + 1e-300))
+    low = values[-1] + max(abs(y[-1]), 1e-9 * (abs(values[-1]) + float(np.linalg.norm(y)) + TINY))
     high = values[-1] + float(np.linalg.norm(y))
     for _ in range(50):
         mu = 0.5 * (low + high)

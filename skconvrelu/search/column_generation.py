@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from skconvrelu.duality import lower_bound
 from skconvrelu.policy import Policy
 from skconvrelu.program import ConvexProgram
+from skconvrelu.rounding import TINY
 from skconvrelu.search.beta_path import approach
-from skconvrelu.search.bounds import violation_level
+from skconvrelu.search.bounds import SOUGHT, violation_level
 from skconvrelu.search.dual_points import DualPoints
 from skconvrelu.search.evidence import Evidence, Refined, evidence_of_round, final_evidence, without_evidence
 from skconvrelu.search.last_program import everything_met, solve_growing
@@ -176,7 +177,7 @@ class _Search:
             )  # fmt: skip
             if self.observe is not None and self.observe(self.best):
                 break
-            self.gained = (before - self.value) / max(self.value, 1e-300)
+            self.gained = (before - self.value) / max(self.value, TINY)
             # near the optimum the objective improves by the square of the gap only
             if (
                 value - self.value >= policy.stalled * max(self.tol, 0.1 * min(gap, 1.0)) * self.value
@@ -240,7 +241,7 @@ class _Search:
 
     def _relative(self, bound: float) -> float:
         """Relative gap of the best value to a lower bound; rounding counts as none."""
-        return max(0.0, self.value - bound - 1e-14 * self.scale) / max(self.value, 1e-300)
+        return max(0.0, self.value - bound - 1e-14 * self.scale) / max(self.value, TINY)
 
     def _polish_units(self, units: Units) -> tuple[Units, Array]:
         """The convex program over the patterns of the units themselves: better units, and the dual point of its solution.
@@ -295,7 +296,7 @@ class _Search:
         if not found.converged and centre is not None and centre.bound > found.bound:
             steady = centre.dual
             point = Candidate(solution.blocks, solution.coef, steady, solution.n_iter, converged=True)
-            centred = evaluate(program, point, solver=solution.solver, rtol=0.1 * self.tol, level=level)
+            centred = evaluate(program, point, solver=solution.solver, rtol=SOUGHT * self.tol, level=level)
             # with a wider gap it dropped more units than the solution did
             centred = centred.or_better(program, solution.blocks, solution.coef)
             again = self._final_evidence(program, centred, units, steady, level)
@@ -305,8 +306,8 @@ class _Search:
                 found, solution, dual = again, centred, steady
         logger.info(
             "objective %.8g, gap over %d arrangements %.1e, searched %.1e, recall %.2f of %d units by %d starts",
-            solution.objective * program.unit, len(gates), solution.gap / max(solution.objective, 1e-300),
-            (solution.objective - found.bound) / max(solution.objective, 1e-300), found.recall, len(units), found.n_starts,
+            solution.objective * program.unit, len(gates), solution.gap / max(solution.objective, TINY),
+            (solution.objective - found.bound) / max(solution.objective, TINY), found.recall, len(units), found.n_starts,
         )  # fmt: skip
         if self.result is None or solution.objective <= self.result.solution.objective:
             self.result = _refined(program, gates, solution, dual, found)
@@ -323,7 +324,7 @@ class _Search:
                 found = without_evidence(program, dual)
             else:
                 level = self._rough_level(program.n_blocks)
-                sampled = program.top_price(dual, np.arange(program.n_blocks), level=level, rtol=0.1 * self.tol)[1]
+                sampled = program.top_price(dual, np.arange(program.n_blocks), level=level, rtol=SOUGHT * self.tol)[1]
                 found = evidence_of_round(program, dual, centre.found, max(sampled, centre.found.largest))
             known = _refined(everything, gates, solution, dual, found)
         known.objectives, known.notes = list(self.objectives), list(self.notes)
@@ -336,7 +337,7 @@ class _Search:
     def _final_evidence(
         self, program: ConvexProgram, solution: Solution, units: Units, dual: Array, level: float
     ) -> Evidence:
-        largest = program.top_price(dual, np.arange(program.n_blocks), level=level, rtol=0.1 * self.tol)[1]
+        largest = program.top_price(dual, np.arange(program.n_blocks), level=level, rtol=SOUGHT * self.tol)[1]
         seen = self.points.at(dual)
         if solution.solver == "descent" and seen is not None and self.gap > self.tol:
             # the network has not moved since the last round, and another pricing would not close its gap
@@ -368,7 +369,7 @@ class _Search:
         if solution is None:
             as_found = Candidate(blocks, best.coef, dual, 0, False)
             level = self._rough_level(everything.n_blocks)
-            solution = evaluate(everything, as_found, solver="descent", rtol=0.1 * self.tol, level=level)
+            solution = evaluate(everything, as_found, solver="descent", rtol=SOUGHT * self.tol, level=level)
         # solved to a tolerance, or thinned out: the best point so far may be the better one
         solution = solution.or_better(everything, blocks, best.coef)
         if program.shared:  # a bound for all directions, not for those at hand only

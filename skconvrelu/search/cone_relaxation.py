@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from skconvrelu.rounding import TINY
+
 Array = NDArray[np.float64]
 
 
@@ -121,7 +123,7 @@ class _ConePrograms:
             dslack = np.hstack([(for_t - slack * dt) / t, -ds, ds])
             ddual = np.hstack([dt, (for_above + above * ds) / room, (for_below - below * ds) / depth])
             longest = np.maximum((-ddual / self.dual).max(axis=1), (-dslack / self.slack).max(axis=1))
-            return ddual, dslack, np.minimum(1.0, 0.99 / np.maximum(longest, 1e-300))[:, None]
+            return ddual, dslack, np.minimum(1.0, 0.99 / np.maximum(longest, TINY))[:, None]
 
         products = self.dual * self.slack
         ddual, dslack, length = direction(-products)

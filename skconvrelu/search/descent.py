@@ -26,6 +26,11 @@ from skconvrelu.stopping import due, may_end_early
 Array = NDArray[np.float64]
 
 
+#: data beyond doubles: values that are not finite end a descent, and the start is kept
+_NOT_FINITE = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+
+
+@_NOT_FINITE
 def descend(
     program: ConvexProgram,
     units: Units,
@@ -159,6 +164,7 @@ class _Balanced:
         )
         return value / self.unit, gradient / self.unit
 
+    @_NOT_FINITE
     def _sums(self, X: NDArray[Any], Y: Array, weights: Array, W: Array, V: Array, c: Array) -> tuple[Array, ...]:
         """Loss, its gradients in both layers and of the outputs, summed over a share of the rows.
 

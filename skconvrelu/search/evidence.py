@@ -11,8 +11,8 @@ from skconvrelu.certificate import EVIDENCE, WELL_SEARCHED
 from skconvrelu.policy import Policy
 from skconvrelu.program import ConvexProgram
 from skconvrelu.rounding import gamma
-from skconvrelu.search.bounds import searched_bound, tolerable_price, violation_level
-from skconvrelu.search.pricing import Found, search_violators, starts_per_side
+from skconvrelu.search.bounds import searched_bound, sought_bound, tolerable_price, violation_level
+from skconvrelu.search.pricing import Found, search_seconds, search_violators, starts_per_side
 from skconvrelu.search.proof import prove
 from skconvrelu.search.tally import Tally
 from skconvrelu.search.units import Units, no_units
@@ -180,6 +180,7 @@ def final_evidence(
     proven_bound = None if proven is None else searched_bound(program, dual, proven.upper)
     # a proof needs no starts; it stops at about tol
     proof = proven_bound is not None and proven_bound >= solution.objective * (1.0 - 2.0 * tol)
+    least = policy.least_seconds / np.sqrt(tol) / search_seconds(program, policy, 1)
     in_vain, rediscovered = 0, np.zeros(len(units), dtype=bool)
     tally = Tally.empty(program.X.shape[1], program.Y.shape[1])
     while True:
@@ -204,15 +205,17 @@ def final_evidence(
         recall = recall_of(rediscovered[found.known], tally)
         enough = (
             proven is not None
-            or recall >= WELL_SEARCHED
             or tally.n_starts >= policy.last_starts
-            or in_vain >= policy.in_vain
+            or (tally.n_starts >= least and (recall >= WELL_SEARCHED or in_vain >= policy.in_vain))
         )
         if not close or enough:
             break
     evidence = proof or recall >= EVIDENCE
+    bound = sought_bound(program, dual, largest, solution.objective, tol)
     if close and not evidence:  # a search that misses what is known cannot say so much
         bound = min(bound, solution.objective * (1.0 - tol))
+    elif proven_bound is not None:
+        bound = max(bound, proven_bound)
     return Evidence(
         largest=largest,
         n_starts=tally.n_starts,

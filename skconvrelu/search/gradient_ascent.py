@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skconvrelu.limits import limits
-from skconvrelu.rounding import lengths_of_any_size, positive, power_of_two
+from skconvrelu.rounding import TINY, lengths_of_any_size, positive, power_of_two
 from skconvrelu.rows import Rows
 from skconvrelu.search.whitening import column_sizes
 from skconvrelu.stopping import check
@@ -69,7 +69,7 @@ def ascend(X: Array, dual: Array, U: Array, directions: Array, *, free: bool, st
             break
         longest = _LONGEST / np.where(slope > 0.0, slope, 1.0)
         if step == 0:
-            length = _LONGEST / np.maximum(np.hypot(price, slope), 1e-300)
+            length = _LONGEST / np.maximum(np.hypot(price, slope), TINY)
         else:
             moved, bent = (U - last[0]) * sizes, last[1] - T
             curved = np.einsum("mi,mi->m", moved, bent)

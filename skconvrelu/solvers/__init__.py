@@ -17,6 +17,7 @@ from skconvrelu.cones.cone_faces import ConeFaces
 from skconvrelu.duality import lower_bound
 from skconvrelu.kernels.blas_threads import one_blas_thread
 from skconvrelu.program import ConvexProgram, Index
+from skconvrelu.rounding import TINY
 from skconvrelu.solution import Candidate, Solution, evaluate
 from skconvrelu.solvers import clarabel, mosek, scipy_cold_start, scipy_warm_start
 from skconvrelu.solvers._errors import SolverError, SolverUnavailableError
@@ -115,7 +116,7 @@ def solve_program(
         warn(message, ConvergenceWarning)
     if not solution.is_optimal(tol) and reason() != "interrupt":
         warn(
-            f"The duality gap is {solution.gap / max(solution.objective, 1e-300):.3g} of the objective, above tol={tol:.3g}, after "
+            f"The duality gap is {solution.gap / max(solution.objective, TINY):.3g} of the objective, above tol={tol:.3g}, after "
             f"{solution.n_iter} iterations of the solver {solution.solver!r}. "
             f"Increase {'max_time' if due() else 'max_iter'} or tol, or scale the features; "
             "objective_ and dual_gap_ are exact for the point returned.",

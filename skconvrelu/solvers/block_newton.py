@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from skconvrelu.costs import block_system
 from skconvrelu.program import ConvexProgram, Index
-from skconvrelu.solution import Candidate, Solution, evaluate
+from skconvrelu.rounding import TINY
+from skconvrelu.solution import Candidate, Solution, evaluate, price_accuracy
 from skconvrelu.solvers.block_systems import BlockSystems
 from skconvrelu.solvers.newton_system import BlockFits
 from skconvrelu.stopping import due
@@ -58,7 +59,7 @@ def solve(
         beta *= _FALL
         newton.run(beta, _ROUGH, max_iter)
     candidate = newton.run(program.beta, 0.5 * tol, max_iter)
-    return evaluate(program, candidate, solver="scipy", rtol=min(1e-9, 0.01 * tol))
+    return evaluate(program, candidate, solver="scipy", rtol=price_accuracy(tol))
 
 
 def pays(program: ConvexProgram, n_blocks: int, stronger: float, worth: float, steps: float = _LIKELY) -> bool:
@@ -121,7 +122,7 @@ class BlockNewton:
                 best, least = candidate, gap
             logger.debug(
                 "beta %.1e: objective %.10g, gap %.1e, %d blocks, %d Newton steps so far",
-                beta, objective, gap / max(objective, 1e-300), len(self.blocks), self.n_iter,
+                beta, objective, gap / max(objective, TINY), len(self.blocks), self.n_iter,
             )  # fmt: skip
             ended = self.n_iter >= max_iter or in_vain >= _PATIENCE or due()
             if candidate.converged or ended or not self.pays(beta):
@@ -147,7 +148,7 @@ class BlockNewton:
         bound = program.dual_value(dual * min(1.0, program.beta / worst) if worst > 0.0 else dual)
         candidate = Candidate(
             blocks=self.blocks, coef=self.coef, dual=dual, n_iter=self.n_iter,
-            converged=objective - bound <= tol * max(objective, 1e-300),
+            converged=objective - bound <= tol * max(objective, TINY),
         )  # fmt: skip
         return candidate, V, prices, objective, objective - bound
 
@@ -167,9 +168,9 @@ class BlockNewton:
         turned = np.einsum("nkl,bk->bnl", root, self.fits.directions[new])
         outputs = (self.fits.masks[new] * (unit @ program.X.T))[:, :, None] * turned
         bend = np.einsum("bnl,bnl->b", outputs, outputs)
-        length = excess / np.maximum(bend, 1e-300 + 1e-12 * bend.max())
+        length = excess / np.maximum(bend, TINY + 1e-12 * bend.max())
         together = np.square(np.einsum("b,bnl->nl", length, outputs)).sum()
-        length *= min(1.0, float(excess @ length) / max(float(together), 1e-300))
+        length *= min(1.0, float(excess @ length) / max(float(together), TINY))
         blocks = np.concatenate([self.blocks, new])
         order = np.argsort(blocks)
         value = self._value(program)

@@ -18,6 +18,7 @@ from scipy.linalg.lapack import dposv, dpotrf
 from skconvrelu.costs import EXPECTED_STEPS, block_systems
 from skconvrelu.limits import limits
 from skconvrelu.program import ConvexProgram, Index
+from skconvrelu.rounding import TINY
 from skconvrelu.solvers.block_grams import BlockGrams
 from skconvrelu.solvers.block_preconditioner import BlockPreconditioner
 from skconvrelu.solvers.newton_system import BlockFits, FreeBlocks, activities, blocks_gram, outputs_gram
@@ -89,7 +90,7 @@ class BlockSystems:
     ) -> Array | None:
         q, (n, _, width) = self.basis.shape[1], root.shape
         border = np.hstack([self._border(root), activities(fits, root, along @ fits.X.T).T])
-        added = lift * max(float(bends.max(initial=1e-300)), float(np.square(border).sum(axis=0).max()))
+        added = lift * max(float(bends.max(initial=TINY)), float(np.square(border).sum(axis=0).max()))
         inverse = 1.0 / (bends + added)
         turned = gradient[q:].reshape(along.shape)
         lengthwise = np.einsum("bi,bi->b", turned, along)
@@ -166,7 +167,7 @@ def _across(V: Array, along: Array) -> Array:
 def _solution(hessian: Array, gradient: Array, lift: float, added: float = 0.0) -> Array | None:
     """The Newton step with a lifted diagonal; none where that is not enough for a Cholesky factorisation. Overwrites the Hessian."""
     diagonal = np.einsum("ii->i", hessian)  # a view
-    diagonal += lift * float(diagonal.max(initial=1e-300)) + added
+    diagonal += lift * float(diagonal.max(initial=TINY)) + added
     # LAPACK itself: scipy's checks take as long as a small system
     _, step, info = dposv(hessian.T, -gradient, overwrite_a=True, overwrite_b=True)
     return np.asarray(step) if info == 0 else None

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from skconvrelu.cones.cone_faces import FEASIBLE, ConeFaces
 from skconvrelu.program import ConvexProgram, Index
-from skconvrelu.solution import Candidate, Solution, evaluate
+from skconvrelu.solution import Candidate, Solution, evaluate, price_accuracy
 from skconvrelu.solvers.choice import DEFAULT, Choice
 from skconvrelu.solvers.proximal_newton import ProximalNewton
 from skconvrelu.solvers.working_set import Run, grow
@@ -49,7 +49,7 @@ def solve(
     LinAlgError
         If a Newton system breaks down.
     """
-    rtol = min(1e-9, 0.01 * tol)
+    rtol = price_accuracy(tol)
     pricing = _Pricing(program)
     n_iter = 0
     if start is None or not len(start.blocks):

@@ -17,6 +17,7 @@ from skconvrelu.cones.second_order_cone import Pair, Scaling, jordan_product, st
 from skconvrelu.kernels.column_products import ColumnProducts
 from skconvrelu.losses import PiecewiseQuadratic
 from skconvrelu.program import ConvexProgram
+from skconvrelu.rounding import TINY
 from skconvrelu.solution import Candidate, Solution
 from skconvrelu.solvers.loss_slacks import LossSlacks, SlackStep
 from skconvrelu.solvers.newton_system import BlockFits, FreeBlocks, NewtonSystem
@@ -92,7 +93,7 @@ class InteriorPoint:
         self.degree = self.signs.size + program.n_blocks
         if isinstance(program.loss, PiecewiseQuadratic):
             self.degree += LossSlacks.count(program.loss, program.Y)
-        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite ends the run
+        with np.errstate(all="ignore"):  # what is not finite ends the run
             self._state = self._start() if start is None else self._start_near(start)
         # turns a stationarity residual into the complementarity that belongs to it
         self.unit = program.loss_value(np.zeros_like(program.Y)) / (program.beta * self.degree)
@@ -114,7 +115,7 @@ class InteriorPoint:
                 break
             with np.errstate(over="ignore", invalid="ignore"):
                 objective, gap = self._gap(state, residuals)
-            infeasible = np.abs(residuals.slack).max(initial=0.0) / max(np.abs(state.slack).max(initial=0.0), 1e-300)
+            infeasible = np.abs(residuals.slack).max(initial=0.0) / max(np.abs(state.slack).max(initial=0.0), TINY)
             merit = gap / objective if infeasible <= 1e-9 else np.inf
             logger.debug("iteration %d: objective %.10g, gap %.2e, mu %.2e", n_iter, objective, gap, residuals.mu)
             since_best += 1
@@ -142,8 +143,8 @@ class InteriorPoint:
         base = program.best_intercept(np.zeros_like(program.Y))
         loss_there = program.loss_value(np.zeros_like(program.Y) + base)
         # units that could pay for the whole loss, unless beta is so small that they would be far too long to fit the targets
-        longest = np.sqrt(loss_there / max(float(program.weights @ np.square(program.X).sum(axis=1)), 1e-300))
-        t = np.full(B, max(min(loss_there / (program.beta * B), _LONGEST * longest), 1e-300))
+        longest = np.sqrt(loss_there / max(float(program.weights @ np.square(program.X).sum(axis=1)), TINY))
+        t = np.full(B, max(min(loss_there / (program.beta * B), _LONGEST * longest), TINY))
         w = np.zeros((B, d))
         cones = Scaling((t, np.zeros((B, d))), (np.full(B, program.beta), w))
         slack = t[:, None] * np.linalg.norm(self.A, axis=1)[None, :]
@@ -177,9 +178,9 @@ class InteriorPoint:
         slack = np.maximum(self.signs * (coef @ self.A.T), floor)
         rho = mu / slack
         w = self.fits.adjoint(-start.dual) - (self.signs * rho) @ self.A
-        w *= np.minimum(1.0, beta * (1.0 - 1e-3) / np.maximum(np.linalg.norm(w, axis=1), 1e-300))[:, None]
+        w *= np.minimum(1.0, beta * (1.0 - 1e-3) / np.maximum(np.linalg.norm(w, axis=1), TINY))[:, None]
         used = sizes > 0.0
-        centred = beta * np.clip(1.0 - mu / np.maximum(sizes[used] * beta, 1e-300), 0.0, 1.0 - 1e-6)
+        centred = beta * np.clip(1.0 - mu / np.maximum(sizes[used] * beta, TINY), 0.0, 1.0 - 1e-6)
         w[used] = -coef[used] * (centred / sizes[used])[:, None]
         cones = Scaling((t, coef), (np.full(len(t), beta), w))
         loss = self._loss_slacks(F + start.intercept, start.dual, mu)
@@ -286,7 +287,7 @@ class InteriorPoint:
     @staticmethod
     def _length(state: _State, step: _Direction) -> float:
         point = state.cones.point
-        hit = max((-step.slack / state.slack).max(initial=0.0), (-step.rho / state.rho).max(initial=0.0), 1e-300)
+        hit = max((-step.slack / state.slack).max(initial=0.0), (-step.rho / state.rho).max(initial=0.0), TINY)
         if state.loss is not None and step.loss is not None:
             hit = max(hit, state.loss.hit(step.loss))
         boundary = min(1.0 / hit, step_to_boundary(point, step.primal), step_to_boundary(point, step.dual))

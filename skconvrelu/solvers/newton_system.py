@@ -16,6 +16,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 from skconvrelu.costs import factorisations
 from skconvrelu.program import Index
+from skconvrelu.rounding import TINY
 from skconvrelu.rows import Rows, in_memory
 
 Array = NDArray[np.float64]
@@ -167,9 +168,9 @@ class NewtonSystem:
             turned = np.linalg.solve(self._root.transpose(0, 2, 1), (scaled - back)[:, :, None])
             rs = np.asarray(turned[:, :, 0], dtype=np.float64)
             error = max(
-                np.abs(r).max(initial=0.0) / max(np.abs(rhs).max(initial=0.0), 1e-300),
-                np.abs(rc).max(initial=0.0) / max(np.abs(q).sum(), 1e-300),
-                np.abs(rs).max(initial=0.0) / max(np.abs(fitted).max(), np.abs(shift).max(), 1e-300),
+                np.abs(r).max(initial=0.0) / max(np.abs(rhs).max(initial=0.0), TINY),
+                np.abs(rc).max(initial=0.0) / max(np.abs(q).sum(), TINY),
+                np.abs(rs).max(initial=0.0) / max(np.abs(fitted).max(), np.abs(shift).max(), TINY),
             )
             if error <= 1e-13 or not error < 0.5 * previous:
                 break

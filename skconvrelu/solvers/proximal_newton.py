@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from skconvrelu.cones.cone_faces import ConeFaces
 from skconvrelu.program import ConvexProgram
+from skconvrelu.rounding import TINY
 from skconvrelu.rows import in_memory
 from skconvrelu.solution import Candidate, Solution
 from skconvrelu.solvers.loss_maps import loss_map
@@ -264,7 +265,7 @@ class ProximalNewton:
             prices[above] = np.sqrt(np.einsum("bi,bi->b", moved, moved))
         worst = prices.max(initial=0.0)
         bound = program.dual_value(dual * min(1.0, program.beta / worst) if worst > 0.0 else dual)
-        gap = (objective - bound) / max(objective, 1e-300)
+        gap = (objective - bound) / max(objective, TINY)
         blocks = np.flatnonzero(point.coef.any(axis=1))
         return (
             Candidate(

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from skconvrelu.program import ConvexProgram
-from skconvrelu.solution import Solution, evaluate, price_bounds
+from skconvrelu.solution import Solution, evaluate, price_accuracy, price_bounds
 from skconvrelu.solvers import working_set
 from skconvrelu.solvers.choice import DEFAULT, Choice
 from skconvrelu.solvers.interior_point import InteriorPoint
@@ -38,7 +38,7 @@ def solve(
 
 def _proximal(program: ConvexProgram, tol: float, max_iter: int, start: Solution, choice: Choice) -> Solution:
     """The proximal method's solution; beyond its reach finished by the interior point on the blocks that matter."""
-    rtol = min(1e-9, 0.01 * tol)
+    rtol = price_accuracy(tol)
     reach = tol if program.loss.smooth else max(tol, choice.kinked)
     candidate = ProximalNewton(program, start).run(tol=0.5 * reach, max_iter=max_iter)
     solution = evaluate(program, candidate, solver="scipy", rtol=rtol)

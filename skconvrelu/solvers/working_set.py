@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skconvrelu.program import ConvexProgram, Index
-from skconvrelu.solution import Candidate, Solution, evaluate, price_bounds
+from skconvrelu.solution import Candidate, Solution, evaluate, price_accuracy, price_bounds
 from skconvrelu.solvers.choice import DEFAULT, Choice
 from skconvrelu.solvers.interior_point import InteriorPoint
 from skconvrelu.stopping import due, grace, may_end_early
@@ -133,7 +133,7 @@ def solve(
     def price(candidate: Candidate, slack: float) -> tuple[Array, Candidate]:
         return price_bounds(program, candidate, rtol=slack), candidate
 
-    first, rtol, widest = _first_blocks(program, start, choice.first), min(1e-9, 0.01 * tol), program.n_blocks // 2
+    first, rtol, widest = _first_blocks(program, start, choice.first), price_accuracy(tol), program.n_blocks // 2
     return grow(program, first, begin, price, tol=tol, rough=choice.rough, rtol=rtol, max_iter=max_iter, widest=widest)[
         0
     ]
@@ -151,7 +151,7 @@ def solve_all(
     most = left if start is None else min(left, int(10 * choice.iterations))
     candidate = InteriorPoint(program, start).run(tol=0.5 * tol, max_iter=most)
     candidate = replace(candidate, n_iter=used + candidate.n_iter)
-    solution = evaluate(program, candidate, solver="scipy", rtol=min(1e-9, 0.01 * tol))
+    solution = evaluate(program, candidate, solver="scipy", rtol=price_accuracy(tol))
     if most == left or candidate.n_iter < used + most or solution.is_optimal(tol) or due():
         return solution
     anew = solve_all(program, tol=tol, max_iter=max_iter, used=candidate.n_iter, choice=choice)

@@ -15,6 +15,7 @@ from skconvrelu._by_value import ByValue
 from skconvrelu._checks import check_labels, check_matrix, check_method, check_number
 from skconvrelu.estimators.classifier import ConvexReLUClassifier
 from skconvrelu.network import TwoLayerReLU
+from skconvrelu.rounding import TINY
 from skconvrelu.row_space import unit_rows
 from skconvrelu.theory._kinks import hidden_and_kinks
 from skconvrelu.theory._setting import check_margin_network
@@ -281,7 +282,7 @@ def _multipliers(W: Array, w: Array, X: Array, codes: Array, kink_tol: float) ->
         targets += [W[:, j], w[[j]]]
     excess = codes * (np.maximum(values, 0.0) @ w) - 1.0
     # lambda is of the size of the value, not of the weights: in these units both violations are shares
-    worth = 2.0 * size / max(float(np.square(W).sum() + np.square(w).sum()), 1e-300)
+    worth = 2.0 * size / max(float(np.square(W).sum() + np.square(w).sum()), TINY)
     rows.append(np.hstack([np.diag(worth * np.maximum(excess, 0.0)), np.zeros((n, n_kinks))]))
     targets.append(np.zeros(n))
     A, b = np.vstack(rows), np.concatenate(targets)

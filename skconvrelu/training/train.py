@@ -14,8 +14,8 @@ from skconvrelu.certificate import Certificate
 from skconvrelu.losses import HardMargin
 from skconvrelu.problem import Problem
 from skconvrelu.program import ConvexProgram
-from skconvrelu.rounding import gamma, positive, row_lengths
-from skconvrelu.search.bounds import searched_bound, violation_level
+from skconvrelu.rounding import TINY, gamma, positive, row_lengths
+from skconvrelu.search.bounds import searched_bound, sought_bound, violation_level
 from skconvrelu.search.column_generation import Observe, Polish, Refined
 from skconvrelu.search.evidence import recall_of
 from skconvrelu.search.new_units import newcomers
@@ -191,7 +191,7 @@ def _warn(found: Refined, options: Options) -> None:
     if found.converged or found.stopped == "interrupt":
         return
     objective, tried = found.solution.objective, f"tol={options.tol:.3g}, after {len(found.objectives)} rounds"
-    gap = (objective - found.bound) / max(objective, 1e-300)
+    gap = (objective - found.bound) / max(objective, TINY)
     remedy = "max_time" if found.stopped else "refine"
     if found.in_vain and not found.stopped:
         what = (
@@ -288,7 +288,7 @@ def _more_evidence(
             break
     if not tally.n_starts:
         return certificate, no_units(program)
-    bound = searched_bound(program, dual, largest)
+    bound = sought_bound(program, dual, largest, certificate.objective, options.tol)
     sharper = replace(
         certificate, lower_bound_searched=min(bound, certificate.objective), n_starts=tally.n_starts,
         largest_price=largest / program.beta, recall=recall, unseen=tally.unseen,
