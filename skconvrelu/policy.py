@@ -49,6 +49,8 @@ class Policy:
         Relative gap of the first round's convex program, and the least that is asked for.
     late : float
         Relative gap from which new units go straight into the convex program: descent has nothing to add.
+    far : float
+        Searched gap, in units of tol, down to which a round's pricing climbs by ascents: most of what it finds does not enter.
     rough, slow : float
         Searched gap up to which expensive convex programs are solved all the same, and the gain of a round, as a share of the objective, up
         to which they are.
@@ -75,7 +77,7 @@ class Policy:
     least_seconds : float
         Seconds in independent starts that the last pricing takes at least, over the root of tol: finer statements need more of them.
     last_starts : int
-        Independent starts after which the last pricing ends.
+        Independent starts after which the last pricing ends. Beyond the seconds of one pricing it asks for evidence only.
     provable : tuple of int
         Samples up to which exact pricing takes about a tenth of a second, for ranks one, two and so on.
     proof_cones : int
@@ -115,6 +117,7 @@ class Policy:
     loosest: float = 3e-2
     finest: float = 1e-9
     late: float = 1e-3
+    far: float = 10.0
     rough: float = 0.01
     slow: float = 1.5e-4
 

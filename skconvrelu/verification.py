@@ -236,8 +236,10 @@ class _Loss:
         Y, name = self.Y, self.name
         r, margin = F - Y, Y * F
         if name == "log_loss" and self.several:
-            top = F.max(axis=1, keepdims=True)
-            return np.asarray(np.log(np.exp(F - top).sum(axis=1)) + top[:, 0] - margin.sum(axis=1))
+            ahead = F - margin.sum(axis=1, keepdims=True)
+            top = np.maximum(ahead.max(axis=1), 0.0)
+            others = np.where(Y > 0.0, 0.0, np.exp(ahead - top[:, None])).sum(axis=1)
+            return np.asarray(top + np.log1p(others + np.expm1(-top)))
         terms = {
             "squared_error": lambda: 0.5 * r * r,
             "huber": lambda: np.where(

@@ -203,3 +203,11 @@ def test_best_constant_where_many_would_do_is_the_nearest_to_zero():
     for F, best in ([[1.0], [-6.0]], 0.0), ([[-1.0], [-6.0]], 2.0), ([[6.0], [1.0]], -2.0):
         np.testing.assert_allclose(SquaredHinge().best_constant(np.array(F), Y, weights), [best])
     np.testing.assert_allclose(Huber(1.0).best_constant(np.zeros((2, 1)), 5.0 + 3.0 * Y, weights), [3.0])
+
+
+def test_small_cross_entropies_keep_their_digits():
+    """With the label's output far above the others the loss is the sum of their exponentials: no difference of large numbers."""
+    F = np.array([[40.0, 1.0, -3.0], [-2.0, 700.0, 3.0], [5.0, 5.5, 45.0]])
+    value = MultinomialLogLoss().value(F, np.eye(3))
+    expected = [np.exp(-39.0) + np.exp(-43.0), 0.0, np.exp(-39.5) + np.exp(-40.0)]
+    np.testing.assert_allclose(value, expected, rtol=1e-13, atol=1e-300)

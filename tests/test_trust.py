@@ -10,7 +10,7 @@ from skconvrelu.estimators.base import BaseConvexReLU
 
 trust = pytest.importorskip("benchmarks.trust")
 
-#: of the first 260 problems, fast ones of every kind; and three whose dual points or folds are hard to carry
+#: of the first 260 problems, fast ones of every kind; and four whose dual points or folds are hard to carry
 NUMBERS = (
     8,
     12,
@@ -77,6 +77,7 @@ NUMBERS = (
     1447,
     2003,
     3397,
+    5737,
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -140,7 +141,8 @@ class ChoosesBeta(BaseConvexReLU):
         problem = self._problem(data)
         program, gates = self._sampled(problem, None, rng)
         seed = int(rng.randint(2**31 - 1))
-        return Fold.build(problem, program, gates, Options.of(self), seed, searches=self._searches(program))
+        alone = replace(Options.of(self), n_jobs=None)
+        return Fold.build(problem, program, gates, alone, seed, searches=self._searches(program))
 
     def _score_on(
         self, data: TrainingSet, rows: Any, fitted: dict[str, Any], metadata: dict[str, Any], number: int

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, log_softmax, logit, softmax, xlogy
+from scipy.special import expit, logit, softmax, xlogy
 
 from skconvrelu.losses import conic_forms
 from skconvrelu.losses._base import CanonicalTargets, Loss, canonical_residuals
@@ -187,7 +187,11 @@ class MultinomialLogLoss(Loss):
     unitless = True
 
     def value(self, F: Array, Y: Array) -> Array:
-        return -(log_softmax(F, axis=1) * Y).sum(axis=1)
+        # against the label's own output, so that losses far below one keep their digits
+        own = (F * Y).sum(axis=1, keepdims=True)
+        others = np.where(Y > 0.0, -np.inf, F - own)
+        top = np.maximum(others.max(axis=1, initial=0.0), 0.0)
+        return np.asarray(top + np.log1p(np.exp(others - top[:, None]).sum(axis=1) + np.expm1(-top)))
 
     def gradient(self, F: Array, Y: Array) -> Array:
         return softmax(F, axis=1) - Y

@@ -9,6 +9,7 @@ would still have many small units on their way.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,5 +107,9 @@ def falling(program: ConvexProgram, policy: Policy) -> list[float]:
 
 
 def _settled(program: ConvexProgram, units: Units, policy: Policy, n_jobs: int | None) -> Units:
-    units = rescale(program, descend(program, units, steps=policy.path_steps, n_jobs=n_jobs))
-    return units if program.shared else units.merged(program.X)
+    """Units after descent and with their best scales, as far as doubles hold them: a path goes on with what there is."""
+    units = descend(program, units, steps=policy.path_steps, n_jobs=n_jobs)
+    with suppress(np.linalg.LinAlgError):
+        units = rescale(program, units)
+    units = units if program.shared else units.merged(program.X)
+    return units[units.norms() > 0.0]  # a vector whose square is zero changes nothing

@@ -26,7 +26,7 @@ from skconvrelu.search.evidence import Evidence, Refined, evidence_of_round, fin
 from skconvrelu.search.last_program import everything_met, solve_growing
 from skconvrelu.search.new_units import first_units, newcomers, strongest
 from skconvrelu.search.nonnegative_lasso import rescale
-from skconvrelu.search.pricing import unit_prices
+from skconvrelu.search.pricing import Found, unit_prices
 from skconvrelu.search.subsample import descend_as_far_as_it_pays, first_rounds
 from skconvrelu.search.unit_blocks import own_program
 from skconvrelu.search.units import Units, no_units, units_of
@@ -217,8 +217,7 @@ class _Search:
         Points of networks that no convex program follows do not swing.
         """
         policy, points, centre = self.policy, self.points, self.points.centre
-        found = points.price(units, dual)
-        self.gap = self._relative(points.bound)
+        found = self._priced(units, dual)
         self.largest, violators, others = found.largest, found.violators, no_units(self.program)
         solved = policy.is_solved(self.program, len(units))
         if solved and self.gap > self.tol and centre is not None and self._worth_polishing(units):
@@ -232,6 +231,18 @@ class _Search:
             worthwhile = unit_prices(self.program, dual, others) > violation_level(self.program, self.tol)
             violators = violators + others[worthwhile]
         return violators
+
+    def _priced(self, units: Units, dual: Array) -> Found:
+        """What a search finds at a dual point, and the gap it leaves: by ascents while that is far above tol."""
+        policy, points, centre = self.policy, self.points, self.points.centre
+        points.quick = self.gap > policy.far * self.tol
+        found = points.price(units, dual)
+        self.gap = self._relative(points.bound)
+        if points.quick and self.gap <= policy.far * self.tol:
+            points.quick, points.centre = False, centre
+            found = points.price(units, dual)
+            self.gap = self._relative(points.bound)
+        return found
 
     def keep(self, units: Units) -> None:
         """Remember units that are better than the best so far."""

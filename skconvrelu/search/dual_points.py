@@ -43,6 +43,8 @@ class DualPoints:
         The one with the best bound.
     walks : bool
         Whether few samples are searched by walks from pattern to pattern, too: climbs have missed what is known.
+    quick : bool
+        Whether prices are climbed by ascents, far from the optimum.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class DualPoints:
         self.last: Priced | None = None
         self.centre: Priced | None = None
         self.walks = False
+        self.quick = False
 
     @property
     def bound(self) -> float:
@@ -69,8 +72,8 @@ class DualPoints:
 
     def _violators(self, units: Units, dual: Array) -> Found:
         return price_round(
-            self.program, units, dual, self.rng, self.n_jobs, self.tol, self.policy, walks=self.walks
-        )  # fmt: skip
+            self.program, units, dual, self.rng, self.n_jobs, self.tol, self.policy, walks=self.walks, quick=self.quick
+        )
 
     def doubt(self, is_closed: Callable[[float], bool]) -> Units:
         """What the last of further pricings at the centre finds, while its bound closes the gap: an expensive end rests on it."""

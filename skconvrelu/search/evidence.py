@@ -180,7 +180,8 @@ def final_evidence(
     proven_bound = None if proven is None else searched_bound(program, dual, proven.upper)
     # a proof needs no starts; it stops at about tol
     proof = proven_bound is not None and proven_bound >= solution.objective * (1.0 - 2.0 * tol)
-    least = policy.least_seconds / np.sqrt(tol) / search_seconds(program, policy, 1)
+    one = search_seconds(program, policy, 1)
+    least = policy.least_seconds / np.sqrt(tol) / one
     in_vain, rediscovered = 0, np.zeros(len(units), dtype=bool)
     tally = Tally.empty(program.X.shape[1], program.Y.shape[1])
     while True:
@@ -203,10 +204,14 @@ def final_evidence(
         bound = searched_bound(program, dual, largest)
         close = solution.objective - bound <= tol * solution.objective + 1e-14 * solution.scale
         recall = recall_of(rediscovered[found.known], tally)
+        wanted = WELL_SEARCHED if tally.n_starts * one < policy.pricing_seconds else EVIDENCE
+        # recall grows no faster than the starts, but where there is none yet those of another kind may find what none has
+        hopeless = 0.0 < recall * policy.last_starts < EVIDENCE * tally.n_starts
         enough = (
             proven is not None
+            or hopeless
             or tally.n_starts >= policy.last_starts
-            or (tally.n_starts >= least and (recall >= WELL_SEARCHED or in_vain >= policy.in_vain))
+            or (tally.n_starts >= least and (recall >= wanted or in_vain >= policy.in_vain))
         )
         if not close or enough:
             break

@@ -96,12 +96,13 @@ def price_round(
     policy: Policy,
     *,
     walks: bool = False,
+    quick: bool = False,
 ) -> Found:
     """The search of one round, for violators worth adding to a network that is to be optimal to ``tol``."""
     level = violation_level(program, tol)
     count = starts_per_side(program, policy)
     return search_violators(
-        program, dual, units, rng, n_starts=count, level=level, policy=policy, walks=walks, n_jobs=n_jobs
+        program, dual, units, rng, n_starts=count, level=level, policy=policy, walks=walks, quick=quick, n_jobs=n_jobs
     )
 
 
@@ -147,14 +148,14 @@ def search_violators(
         Walk (:mod:`skconvrelu.search.facets`) wherever samples are few enough, not only where climbs are poor: where directions of the
         samples differ in size.
     quick : bool, default=False
-        Climb by gradient ascents, as with many samples: poorer maximisers at a tenth of the products.
+        Climb by gradient ascents, as with many samples, and walk nowhere: poorer maximisers at a tenth of the products.
     n_jobs : int, default=None
         Threads that share the starts.
     """
     whitening = Whitening.of(program.X, program.weights)
     climbed = _climb_shared if program.shared else _climb_apart
     ascending = quick or policy.has_many_rows(program)
-    n_walks = n_starts if policy.is_walked(program) and (walks or whitening.spread.steps) else 0
+    n_walks = n_starts if not quick and policy.is_walked(program) and (walks or whitening.spread.steps) else 0
     results, count = climbed(
         program, dual, units, whitening, rng, n_starts, level, neighbours, from_gates, ascending, n_walks, n_jobs
     )

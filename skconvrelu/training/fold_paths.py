@@ -62,7 +62,8 @@ class PenaltyPath:
         size = round(1e3 * float(np.log2(first) - np.log2(self.program.largest_price() or 1.0)))
         rng = np.random.RandomState([self.seed, size % 2**32])
         units = None if start is None else start.units
-        found = follow(self.program, self.gates, inward, rng, units, policy=self.options.policy)
+        options = self.options
+        found = follow(self.program, self.gates, inward, rng, units, n_jobs=options.n_jobs, policy=options.policy)
         return [
             Point(beta, units, program.best_intercept(units.outputs(program.X)))
             for beta, (program, units) in zip(betas, found, strict=False)
@@ -98,7 +99,10 @@ class Fold:
     def build(
         cls, problem: Problem, program: ConvexProgram, gates: Array, options: Options, seed: int, *, searches: bool
     ) -> Fold:
-        """``gates`` (d, P) in the coordinates of the data; they decide in prediction where the program is not constrained."""
+        """``gates`` (d, P) in the coordinates of the data; they decide in prediction where the program is not constrained.
+
+        ``options.n_jobs`` threads share the work of one path; workers that train several of them want none.
+        """
         inward = problem.gates_inward(gates.T)
         parts = [part for part, _ in independent_outputs(program)] if searches else [program]
         paths = [
