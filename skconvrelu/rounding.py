@@ -18,6 +18,8 @@ UNIT = float(np.finfo(np.float64).eps) / 2.0
 TINY = 1e-300
 #: relative accuracy of prices where nothing coarser will do
 FINE = 1e-9
+#: factor between columns of which double precision cannot hold the squares of both
+TOO_FAR_APART = 1e100
 #: more than what squares lose by underflow, in a length of any number of entries that fit into memory; far below any penalty accepted
 UNDERFLOW = 2.0**-500
 
@@ -32,10 +34,8 @@ def row_lengths(X: Array) -> Array:
     lengths = np.sqrt(np.einsum("nd,nd->n", X, X))
     # squares of short ones are no numbers, or have few digits
     short = np.flatnonzero(lengths < UNDERFLOW / UNIT)
-    exponents = np.frexp(np.abs(X[short]).max(axis=1, initial=0.0))[1]
-    scaled = np.ldexp(X[short], -exponents[:, None])
-    sizes = np.sqrt(np.einsum("nd,nd->n", scaled, scaled))
-    lengths[short] = np.where(sizes > 0.0, np.nextafter(np.ldexp(sizes, exponents), np.inf), 0.0)
+    sizes = lengths_of_any_size(X[short])
+    lengths[short] = np.where(sizes > 0.0, np.nextafter(sizes, np.inf), 0.0)
     return np.asarray(lengths * (1.0 + gamma(X.shape[1] + 4)))
 
 
@@ -66,11 +66,8 @@ def positive(sizes: Array) -> Array:
     return np.where(sizes > 0.0, sizes, 1.0)
 
 
-#: factor between columns of which double precision cannot hold the squares of both
-TOO_FAR_APART = 1e100
-
-
 def without_vanishing(X: Array) -> Array:
     """X with zeros for columns too far below the largest: some of the samples may lack what made a column large."""
     sizes = np.abs(X).max(axis=0, initial=0.0)
-    return np.where(sizes * TOO_FAR_APART >= sizes.max(initial=0.0), X, 0.0)
+    held = sizes * TOO_FAR_APART >= sizes.max(initial=0.0)
+    return X if held.all() else np.where(held, X, 0.0)

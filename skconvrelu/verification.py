@@ -257,9 +257,9 @@ class _Loss:
     def feasible(self, A: Long, lengths: Long) -> Long:
         """Slopes of the loss (n, K) in the dual domain whose weighted sums vanish where intercepts are free, beside ``A``."""
         A = self._inside(A)
+        # what the sum misses zero by is taken from the shorter samples; a slope may leave its domain by that
+        takers = lengths <= np.median(lengths)
         for _ in range(BALANCING if self.free else 0):
-            # what the sum misses zero by is taken from the shorter samples; a slope may leave its domain by that
-            takers = lengths <= np.median(lengths)
             drift = (self.shares[:, None] * A).sum(axis=0)
             A[takers] = A[takers] - drift / self.shares[takers].sum()
             A = self._inside(A)

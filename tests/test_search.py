@@ -94,6 +94,17 @@ def test_shares_of_the_rows_sum_to_the_whole(kind):
     assert_array_equal(alone.coef, shared.coef)
 
 
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_descent_leaves_the_handling_of_floating_point_errors_as_it_was(n_jobs):
+    """One shared context of numpy 1.26, entered again inside itself, would restore what it had set."""
+    program = make_program("squared_error", n=60)
+    units = Units(np.random.default_rng(1).standard_normal((4, program.X.shape[1])), np.ones((4, 1)))
+    before = np.geterr()
+    with limited(share=16):
+        descend(program, units, steps=5, n_jobs=n_jobs)
+    assert np.geterr() == before
+
+
 # pruning
 
 

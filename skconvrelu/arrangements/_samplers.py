@@ -51,8 +51,11 @@ def _spread(X: Array, *, constant: bool) -> Array:
     """
     if not constant:
         return positive(np.sqrt(np.mean(X * X, axis=0)))
-    spread = X.std(axis=0)
-    return np.where(spread > CONSTANT * np.abs(X.mean(axis=0)), spread, 1.0)
+    return _unless_constant(X.std(axis=0), X.mean(axis=0))
+
+
+def _unless_constant(spread: Array, mean: Array) -> Array:
+    return np.where(spread > CONSTANT * np.abs(mean), spread, 1.0)
 
 
 def _threshold(values: Array, rng: np.random.RandomState) -> float:
@@ -161,7 +164,7 @@ def _drawn(
     spread = np.sqrt(weights @ np.square(X - mean))
     spread[-1] = 1.0
     mean[-1] = 0.0
-    gates = gaussian_gates(X, np.where(spread > CONSTANT * np.abs(mean), spread, 1.0), count, rng)
+    gates = gaussian_gates(X, _unless_constant(spread, mean), count, rng)
     # hidden biases in the centred coordinates: a shift of the features shifts the hyperplanes with them
     gates[-1] -= mean @ gates
     return gates

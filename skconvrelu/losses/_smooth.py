@@ -14,7 +14,6 @@ from skconvrelu.rounding import TINY, gamma, power_of_two
 
 Array = NDArray[np.float64]
 
-#: probabilities below this are as good as zero and would only make outputs infinite
 #: outputs beyond which exponentials would overflow
 _LARGEST = 500.0
 

@@ -24,13 +24,11 @@ def violation_level(program: ConvexProgram, tol: float) -> float:
     return program.beta * (1.0 + SOUGHT * tol)
 
 
-def sought_bound(program: ConvexProgram, dual: Array, largest: float, objective: float, tol: float) -> float:
-    """What a search that met no price above ``largest`` says of the training objective.
+def sought_bound(program: ConvexProgram, met: float, largest: float, objective: float, tol: float) -> float:
+    """What a search says of the training objective whose largest price leaves the bound ``met``.
 
-    Where that is near beta it looked for units that lower the objective by a tenth of tol, as :func:`violation_level` does, and says no
-    more.
+    Near beta it looked for units that lower the objective by a tenth of tol, as :func:`violation_level` does, and says no more.
     """
-    met = searched_bound(program, dual, largest)
     return min(met, objective * (1.0 - SOUGHT * tol)) if largest * (1.0 + SOUGHT * tol) > program.beta else met
 
 

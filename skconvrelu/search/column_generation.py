@@ -217,11 +217,11 @@ class _Search:
         Points of networks that no convex program follows do not swing.
         """
         policy, points, centre = self.policy, self.points, self.points.centre
-        found = self._priced(units, dual)
+        found, quick = self._priced(units, dual)
         self.largest, violators, others = found.largest, found.violators, no_units(self.program)
         solved = policy.is_solved(self.program, len(units))
         if solved and self.gap > self.tol and centre is not None and self._worth_polishing(units):
-            others = points.price(units, 0.5 * (centre.dual + dual)).violators
+            others = points.price(units, 0.5 * (centre.dual + dual), quick=quick).violators
         bounded = solved or policy.is_projected(self.program, len(units) + len(self.gates))
         self.gap = self._relative(points.bound)
         if bounded and self.gap <= self.tol and policy.has_long_steps(self.program, units.coef.size):
@@ -232,17 +232,17 @@ class _Search:
             violators = violators + others[worthwhile]
         return violators
 
-    def _priced(self, units: Units, dual: Array) -> Found:
-        """What a search finds at a dual point, and the gap it leaves: by ascents while that is far above tol."""
-        policy, points, centre = self.policy, self.points, self.points.centre
-        points.quick = self.gap > policy.far * self.tol
-        found = points.price(units, dual)
+    def _priced(self, units: Units, dual: Array) -> tuple[Found, bool]:
+        """What a search finds at a dual point, and whether quickly: by ascents while the gap is far above tol before and after."""
+        points, centre, far = self.points, self.points.centre, self.policy.far * self.tol
+        quick = self.gap > far
+        found = points.price(units, dual, quick=quick)
         self.gap = self._relative(points.bound)
-        if points.quick and self.gap <= policy.far * self.tol:
-            points.quick, points.centre = False, centre
-            found = points.price(units, dual)
+        if quick and self.gap <= far:
+            quick, points.centre = False, centre
+            found = points.price(units, dual, quick=quick)
             self.gap = self._relative(points.bound)
-        return found
+        return found, quick
 
     def keep(self, units: Units) -> None:
         """Remember units that are better than the best so far."""

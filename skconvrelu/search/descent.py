@@ -26,11 +26,6 @@ from skconvrelu.stopping import due, may_end_early
 Array = NDArray[np.float64]
 
 
-#: data beyond doubles: values that are not finite end a descent, and the start is kept
-_NOT_FINITE = np.errstate(over="ignore", invalid="ignore", divide="ignore")
-
-
-@_NOT_FINITE
 def descend(
     program: ConvexProgram,
     units: Units,
@@ -63,6 +58,18 @@ def descend(
     """
     if not len(units) or due():
         return units
+    with _beyond_doubles():
+        return _descended(program, units, steps, dtype, n_jobs, least_gain)
+
+
+def _beyond_doubles() -> np.errstate:
+    """Silence: values that are not finite end a descent, and its start is kept. For each thread a new one."""
+    return np.errstate(over="ignore", invalid="ignore", divide="ignore")
+
+
+def _descended(
+    program: ConvexProgram, units: Units, steps: int, dtype: DType, n_jobs: int | None, least_gain: float
+) -> Units:
     problem = (_Shared if program.shared else _Balanced)(program, units.directions, dtype)
     jobs = effective_n_jobs(n_jobs) if len(program.X) > limits().share else 1
     with ThreadPoolExecutor(jobs) if jobs > 1 else nullcontext() as problem.pool:
@@ -164,7 +171,6 @@ class _Balanced:
         )
         return value / self.unit, gradient / self.unit
 
-    @_NOT_FINITE
     def _sums(self, X: NDArray[Any], Y: Array, weights: Array, W: Array, V: Array, c: Array) -> tuple[Array, ...]:
         """Loss, its gradients in both layers and of the outputs, summed over a share of the rows.
 
@@ -193,7 +199,8 @@ class _Balanced:
                 grad_W = active.T @ X
             return value, np.asarray(grad_W, dtype=np.float64), grad_V, G.sum(axis=0)
 
-        value, grad_W, grad_V, total = rows.sum(sums)
+        with _beyond_doubles():
+            value, grad_W, grad_V, total = rows.sum(sums)
         return value, grad_W * V if K == 1 else grad_W, grad_V, total
 
 

@@ -43,8 +43,6 @@ class DualPoints:
         The one with the best bound.
     walks : bool
         Whether few samples are searched by walks from pattern to pattern, too: climbs have missed what is known.
-    quick : bool
-        Whether prices are climbed by ascents, far from the optimum.
     """
 
     def __init__(
@@ -54,25 +52,24 @@ class DualPoints:
         self.last: Priced | None = None
         self.centre: Priced | None = None
         self.walks = False
-        self.quick = False
 
     @property
     def bound(self) -> float:
         """The best one, as searched."""
         return -np.inf if self.centre is None else self.centre.bound
 
-    def price(self, units: Units, dual: Array) -> Found:
-        """Search for violators at a dual point, which becomes the centre if its bound is better."""
-        found = self._violators(units, dual)
+    def price(self, units: Units, dual: Array, *, quick: bool) -> Found:
+        """Search for violators at a dual point, which becomes the centre if its bound is better; ``quick`` by ascents."""
+        found = self._violators(units, dual, quick=quick)
         self.walks = self.walks or found.recall < EVIDENCE
         self.last = Priced(dual, searched_bound(self.program, dual, found.largest), units, found)
         if self.last.bound > self.bound:
             self.centre = self.last
         return found
 
-    def _violators(self, units: Units, dual: Array) -> Found:
+    def _violators(self, units: Units, dual: Array, *, quick: bool = False) -> Found:
         return price_round(
-            self.program, units, dual, self.rng, self.n_jobs, self.tol, self.policy, walks=self.walks, quick=self.quick
+            self.program, units, dual, self.rng, self.n_jobs, self.tol, self.policy, walks=self.walks, quick=quick
         )
 
     def doubt(self, is_closed: Callable[[float], bool]) -> Units:

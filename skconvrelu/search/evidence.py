@@ -216,7 +216,7 @@ def final_evidence(
         if not close or enough:
             break
     evidence = proof or recall >= EVIDENCE
-    bound = sought_bound(program, dual, largest, solution.objective, tol)
+    bound = sought_bound(program, bound, largest, solution.objective, tol)
     if close and not evidence:  # a search that misses what is known cannot say so much
         bound = min(bound, solution.objective * (1.0 - tol))
     elif proven_bound is not None:

@@ -288,7 +288,8 @@ def _more_evidence(
             break
     if not tally.n_starts:
         return certificate, no_units(program)
-    bound = sought_bound(program, dual, largest, certificate.objective, options.tol)
+    met = searched_bound(program, dual, largest)
+    bound = sought_bound(program, met, largest, certificate.objective, options.tol)
     sharper = replace(
         certificate, lower_bound_searched=min(bound, certificate.objective), n_starts=tally.n_starts,
         largest_price=largest / program.beta, recall=recall, unseen=tally.unseen,
