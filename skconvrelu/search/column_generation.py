@@ -221,7 +221,7 @@ class _Search:
         self.largest, violators, others = found.largest, found.violators, no_units(self.program)
         solved = policy.is_solved(self.program, len(units))
         if solved and self.gap > self.tol and centre is not None and self._worth_polishing(units):
-            others = points.price(units, 0.5 * (centre.dual + dual), quick=quick).violators
+            others = points.price(units, 0.5 * (centre.dual + dual), quick).violators
         bounded = solved or policy.is_projected(self.program, len(units) + len(self.gates))
         self.gap = self._relative(points.bound)
         if bounded and self.gap <= self.tol and policy.has_long_steps(self.program, units.coef.size):
@@ -236,11 +236,11 @@ class _Search:
         """What a search finds at a dual point, and whether quickly: by ascents while the gap is far above tol before and after."""
         points, centre, far = self.points, self.points.centre, self.policy.far * self.tol
         quick = self.gap > far
-        found = points.price(units, dual, quick=quick)
+        found = points.price(units, dual, quick)
         self.gap = self._relative(points.bound)
         if quick and self.gap <= far:
             quick, points.centre = False, centre
-            found = points.price(units, dual, quick=quick)
+            found = points.price(units, dual, quick)
             self.gap = self._relative(points.bound)
         return found, quick
 

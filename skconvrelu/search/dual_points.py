@@ -58,7 +58,7 @@ class DualPoints:
         """The best one, as searched."""
         return -np.inf if self.centre is None else self.centre.bound
 
-    def price(self, units: Units, dual: Array, *, quick: bool) -> Found:
+    def price(self, units: Units, dual: Array, quick: bool) -> Found:
         """Search for violators at a dual point, which becomes the centre if its bound is better; ``quick`` by ascents."""
         found = self._violators(units, dual, quick=quick)
         self.walks = self.walks or found.recall < EVIDENCE
